@@ -1,0 +1,62 @@
+// ServerSession: the server's side of one SMTP connection (RFC 5321, 1870, 2034, 2920, 3030, 6152).
+//
+// Reads commands, keeps the order that RFC 5321 §4.1.4 asks for, receives messages by DATA and
+// BDAT, and asks its ReceptionHandler what to answer. Replies to a pipelined batch leave in one
+// write. While earlier messages await their commit it goes on reading; replies stay in order.
+// It stores nothing and decides nothing. Lives on the shard of its stream.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/stream.h"
+#include "core/task.h"
+#include "core/units.h"
+#include "smtp/reception_handler.h"
+
+namespace sluice {
+class Shard;
+}
+
+namespace sluice::smtp {
+
+inline constexpr std::size_t kCommandLineBytesMax = 2048;   // RFC 5321 §4.5.3.1.4 asks for 512; extensions add
+inline constexpr std::size_t kPendingMessagesMax = 16;      // awaiting their commit, per connection
+
+struct ServerSettings {
+  std::string hostname;                      // in greeting and EHLO
+  std::uint64_t message_bytes_max = 50'000'000;
+  std::uint32_t recipients_max = 1000;
+  std::uint32_t errors_max = 20;             // then 421 4.7.0 and close
+  Duration command_idle_max = std::chrono::minutes(5);   // RFC 5321 §4.5.3.2.7
+  Duration data_idle_max = std::chrono::minutes(3);      // between two progresses of a body
+  Duration session_max = std::chrono::hours(24);
+  bool normalises_newlines = false;          // bare_newlines = "normalise"
+};
+
+class ServerSession {
+ public:
+  // Settings, stream and handler outlive the session.
+  ServerSession(Shard& shard, const ServerSettings& settings, Stream& stream, ClientInfo client,
+                ReceptionHandler& handler);
+  ~ServerSession();
+
+  // The whole conversation, until either side ends it. Does not close the stream. When its task is
+  // cancelled it ends at once, but awaits the messages that are past their final dot.
+  Task<void> run();
+
+  // Graceful stop, from the same shard: the transaction in progress may finish; then, or at once
+  // where there is none, "421 4.3.2 closing". Safe to call twice.
+  void request_stop();
+
+  // True while a message is between its first MAIL and its final reply.
+  bool is_in_transaction() const;
+  // True while a complete message awaits its commit.
+  bool has_pending_messages() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sluice::smtp

@@ -1,0 +1,46 @@
+// AttemptResult: what one attempt meant for each recipient of an envelope. Handed alike to the
+// queues (retry or not), the spool (what to record) and the log.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "smtp/client_session.h"
+#include "smtp/reply.h"
+#include "spool/message_id.h"
+
+namespace sluice::relay {
+
+enum class RecipientOutcome : std::uint8_t {
+  delivered,  // the peer took responsibility
+  failed,     // 5xx to MAIL, RCPT or end of data
+  deferred,   // to be retried
+};
+
+struct RecipientAttempt {
+  std::uint16_t position;    // in the envelope
+  std::string recipient;
+  RecipientOutcome outcome;
+  smtp::Reply reply;         // code 0 where there was none
+  smtp::ReplyStage stage;
+  bool is_next_transaction = false;  // "too many recipients": again at once, no attempt used
+};
+
+// Whether the attempt counts towards the retry schedule.
+enum class AttemptCounts : std::uint8_t { yes, no };
+
+struct AttemptResult {
+  spool::EnvelopeKey key;
+  std::vector<RecipientAttempt> recipients;  // those that were pending
+  AttemptCounts counts;
+  std::string route;      // name of the route, for logs
+  std::string host;       // "name[address]:port"
+  std::string error;      // what broke, where no reply says it
+  bool duplicate_possible = false;  // broken after the end of the message was sent
+  Duration duration{0};
+  bool is_throttled = false;  // a 421 or 4xx that speaks of rate; lowers the pipeline depth
+};
+
+}  // namespace sluice::relay

@@ -1,0 +1,109 @@
+// RelayConfig: everything the operator can set, as one immutable value. Its keys are declared next to
+// the structs (config.cc), read by core/config_file, and are those of sluice.example.toml.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/ip_address.h"
+#include "core/log.h"
+#include "core/units.h"
+
+namespace sluice::relay {
+
+enum class BareNewlines : std::uint8_t { reject, normalise };
+
+struct ListenerSettings {
+  std::vector<Endpoint> address;
+  std::optional<std::vector<IpNetwork>> relay_networks;  // unset: loopback, if every address is loopback
+  std::uint32_t connections = 20000;
+  std::uint32_t connections_per_address = 100;
+  std::uint32_t errors_per_session = 20;
+  BareNewlines bare_newlines = BareNewlines::reject;
+};
+
+// A next hop as it is written: a name or an address, and a port.
+struct SmartHost {
+  std::string host;
+  std::uint16_t port = 25;
+};
+
+struct RouteSettings {
+  std::vector<std::string> domains = {"*"};  // "example.net", "*.example.net", "*"
+  std::vector<SmartHost> smart_hosts;        // in order
+  std::optional<std::uint32_t> connections;  // on the whole node; unset: delivery.connections
+};
+
+struct RetrySettings {
+  std::string klass = "bulk";
+  Duration first = std::chrono::minutes(5);
+  double factor = 2.0;
+  Duration max = std::chrono::hours(4);
+  Duration expire = std::chrono::hours(72);
+};
+
+struct LimitSettings {
+  ByteCount message_size = ByteCount(50'000'000);
+  std::uint32_t recipients_per_message = 1000;
+  ByteCount memory = gibibytes(1);       // bodies kept in memory
+  ByteCount disk_free = gibibytes(1);    // below it: 452
+  std::uint32_t received_headers = 50;   // more is a loop
+  std::uint32_t outgoing_connections = 20000;
+};
+
+struct TimeoutSettings {  // RFC 5321 §4.5.3.2
+  Duration connect = std::chrono::seconds(30);
+  Duration greeting = std::chrono::minutes(5);
+  Duration command = std::chrono::minutes(5);
+  Duration data = std::chrono::minutes(3);
+  Duration final = std::chrono::minutes(10);
+  Duration idle = std::chrono::seconds(30);
+};
+
+struct DeliverySettings {
+  std::uint32_t connections = 20;    // per route, on the whole node
+  std::uint32_t pipeline_depth = 8;
+  TimeoutSettings timeouts;
+};
+
+struct AdminSettings {
+  std::string socket;   // control socket; empty: "control.sock" inside the spool directory's parent
+};
+
+struct RelayConfig {
+  std::string hostname;        // empty in the file: the machine's full name
+  std::string spool = "/var/lib/sluice/spool";
+  std::uint32_t spool_partitions = 0;
+  ByteCount spool_size = gibibytes(64);
+  std::uint32_t shards = 0;
+  LogSettings log;
+  std::vector<ListenerSettings> listeners;
+  std::vector<RouteSettings> routes;
+  std::vector<RetrySettings> retries;   // one per class; "bulk" always exists
+  LimitSettings limits;
+  DeliverySettings delivery;
+  AdminSettings admin;
+};
+
+// What `sluice serve` says on its command line; applied over the file.
+struct CommandLineSettings {
+  std::string config_file;               // empty: none
+  std::vector<std::string> listen;       // --listen HOST:PORT
+  std::vector<std::string> smart_hosts;  // --smart-host HOST:PORT, one route "*"
+  std::vector<std::string> allow;        // --allow CIDR: relay_networks of the --listen listeners
+  std::optional<std::string> spool;
+  std::optional<std::uint32_t> shards;
+  std::optional<std::string> hostname;
+  std::vector<std::string> set;          // --set KEY=VALUE
+};
+
+// Reads, merges and validates. All problems at once, one per line, in the Error's sentence.
+Result<std::shared_ptr<const RelayConfig>> load_config(const CommandLineSettings& command_line);
+
+// The text of `sluice config reference`: every key with type, unit, default, bounds and sentence.
+std::string config_reference();
+
+}  // namespace sluice::relay

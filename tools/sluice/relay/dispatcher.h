@@ -1,0 +1,92 @@
+// Dispatcher: decides what each envelope does next. One per shard.
+//
+// A fresh envelope goes out at once where the shard has a free slot and nobody waits for the site;
+// else its record goes to the site's home shard, which alone queues it and grants it, with a permit,
+// to a shard that has a free slot (docs/architecture.md, "Waiting happens in one place"). The body
+// stays where it was received, as long as the memory budget allows.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/ids.h"
+#include "core/task.h"
+#include "relay/config.h"
+#include "spool/spool.h"
+
+namespace sluice {
+class Shard;
+class ShardGroup;
+}
+
+namespace sluice::relay {
+
+// An envelope that was just committed, on the shard that received it.
+struct FreshEnvelope {
+  spool::WaitingEnvelope waiting;
+  std::string message_metadata;                   // encoded, as given to the spool
+  std::string envelope_metadata;
+  std::shared_ptr<const ByteChain> body;          // null: read it back
+};
+
+// One row of `sluice queue summary`: a scheduled queue, and why its envelopes wait.
+struct QueueSummary {
+  std::string queue;        // "campaign:tenant@domain"
+  std::string route;
+  std::uint64_t ready = 0;      // due, waiting for a slot
+  std::uint64_t scheduled = 0;  // waiting for their next attempt
+  std::uint64_t in_flight = 0;
+  WallTime next_attempt{0};     // earliest; 0: none
+  std::string waits_for;        // the name of the wait: "retry", "connection slot", "route backoff"
+};
+
+// One row of `sluice queue list`.
+struct QueuedEnvelope {
+  spool::WaitingEnvelope waiting;
+  std::string queue;
+  std::string waits_for;
+};
+
+// What every shard's dispatcher shares: homes, limit cells, the peers' mailboxes.
+class DispatcherGroup;
+
+class Dispatcher {
+ public:
+  virtual ~Dispatcher() = default;
+
+  // Takes an envelope over after its commit.
+  virtual void submit(FreshEnvelope envelope) = 0;
+
+  // Runs the shard's part of dispatching until stop(): connection pools, home queues.
+  virtual Task<void> run() = 0;
+
+  // Stops granting and sending new messages; run() ends when those in flight have ended, or at the
+  // deadline. Their outcomes are recorded.
+  virtual void stop(Deadline deadline) = 0;
+
+  // On the home shards only: what waits here.
+  virtual std::vector<QueueSummary> summarise() const = 0;
+  virtual std::vector<QueuedEnvelope> list(std::size_t most) const = 0;
+  // Envelopes not yet ended that this shard knows of: queued at home here, or in flight here.
+  virtual std::uint64_t pending() const = 0;
+};
+
+class DispatcherGroup {
+ public:
+  // One per process. `spool` and `shards` outlive it.
+  static std::shared_ptr<DispatcherGroup> make(std::shared_ptr<const RelayConfig> config,
+                                               spool::Spool& spool, ShardGroup& shards);
+  virtual ~DispatcherGroup() = default;
+
+  // On the shard's own thread, once per shard.
+  virtual std::unique_ptr<Dispatcher> open(Shard& shard) = 0;
+
+  // From the reader threads at start: places recovered envelopes at their homes.
+  virtual void recover(std::vector<spool::WaitingEnvelope> envelopes) = 0;
+};
+
+}  // namespace sluice::relay
