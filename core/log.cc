@@ -1,0 +1,354 @@
+// One line per event, queued to spdlog's thread and written there in as few writes as the queue
+// allows. The sink is our own: it appends, reopens after a rotation, and reports lost lines itself.
+#include "core/log.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/async.h>
+#include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+
+#include "core/clock.h"
+
+namespace sluice {
+
+namespace {
+
+constexpr std::size_t kQueuedLinesMax = 8192;
+constexpr std::size_t kValueBytesMax = 4096;      // a value that outside data fills is cut here
+constexpr std::size_t kBufferedBytesMax = 65536;  // what may wait for one write(2)
+constexpr Duration kDropReportInterval = std::chrono::seconds(1);
+
+std::string_view name_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::error:
+      return "error";
+  }
+  return "error";
+}
+
+// "2026-01-02T03:04:05.678Z"
+void append_time(std::string& line, WallTime time) {
+  using namespace std::chrono;  // NOLINT(google-build-using-namespace): calendar arithmetic
+  const sys_time<milliseconds> point{milliseconds(time.milliseconds())};
+  const auto day = floor<days>(point);
+  const year_month_day date(day);
+  const hh_mm_ss clock(point - day);
+  fmt::format_to(std::back_inserter(line), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                 static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
+                 clock.seconds().count(), clock.subseconds().count());
+}
+
+// The length of the valid UTF-8 sequence at the start of `text` (RFC 3629 4), or 0. C1 controls
+// (U+0080 to U+009F) count as invalid here: terminals act on them.
+std::size_t printable_utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  if (length == 0 || first > 0xF4 || text.size() < length) return 0;
+
+  for (std::size_t i = 1; i < length; ++i) {
+    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+  }
+  const unsigned char second = byte(1);
+  const bool is_c1_control = first == 0xC2 && second < 0xA0;
+  const bool is_overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
+  const bool is_surrogate = first == 0xED && second > 0x9F;
+  const bool is_too_large = first == 0xF4 && second > 0x8F;
+  return is_c1_control || is_overlong || is_surrogate || is_too_large ? 0 : length;
+}
+
+// Appends between quotes, so that no value can end the line, the value or the terminal's state.
+void append_quoted(std::string& line, std::string_view value, LogFormat format) {
+  line += '"';
+  while (!value.empty()) {
+    const char c = value.front();
+    const auto byte = static_cast<unsigned char>(c);
+    std::size_t length = 1;
+    if (c == '"' || c == '\\') {
+      line += '\\';
+      line += c;
+    } else if (byte >= 0x20 && byte < 0x7F) {
+      line += c;
+    } else if (c == '\n') {
+      line += "\\n";
+    } else if (c == '\r') {
+      line += "\\r";
+    } else if (c == '\t') {
+      line += "\\t";
+    } else if (byte >= 0x80 && printable_utf8_length(value) > 0) {
+      length = printable_utf8_length(value);
+      line += value.substr(0, length);
+    } else {
+      // JSON has no escape for a byte (RFC 8259 7): a stray one is shown as its Latin-1 character.
+      const auto* const escape = format == LogFormat::json ? "\\u{:04x}" : "\\x{:02x}";
+      fmt::format_to(std::back_inserter(line), fmt::runtime(escape), byte);
+    }
+    value.remove_prefix(length);
+  }
+  line += '"';
+}
+
+bool needs_quotes(std::string_view value) {
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte >= 0x7F || c == '"' || c == '\\' || c == '=') return true;
+  }
+  return value.empty();
+}
+
+void append_value(std::string& line, const LogField& field, LogFormat format) {
+  const std::string_view value = field.value().substr(0, kValueBytesMax);
+  if (field.is_number() || (format == LogFormat::text && !needs_quotes(value))) {
+    line += value;
+    return;
+  }
+  append_quoted(line, value, format);
+}
+
+std::string text_line(LogLevel level, std::string_view event,
+                      std::initializer_list<LogField> fields) {
+  std::string line;
+  append_time(line, Clock().wall());
+  fmt::format_to(std::back_inserter(line), " {:<7} {}", name_of(level), event);
+  for (const LogField& field : fields) {
+    line += ' ';
+    line += field.key();
+    line += '=';
+    append_value(line, field, LogFormat::text);
+  }
+  return line;
+}
+
+std::string json_line(LogLevel level, std::string_view event,
+                      std::initializer_list<LogField> fields) {
+  std::string line = "{\"time\":\"";
+  append_time(line, Clock().wall());
+  fmt::format_to(std::back_inserter(line), "\",\"level\":\"{}\",\"event\":\"{}\"", name_of(level),
+                 event);
+  for (const LogField& field : fields) {
+    line += ',';
+    append_quoted(line, field.key(), LogFormat::json);
+    line += ':';
+    append_value(line, field, LogFormat::json);
+  }
+  line += '}';
+  return line;
+}
+
+std::string format_line(LogFormat format, LogLevel level, std::string_view event,
+                        std::initializer_list<LogField> fields) {
+  return format == LogFormat::json ? json_line(level, event, fields)
+                                   : text_line(level, event, fields);
+}
+
+// Writes all of it; false when the disk or the reader refuses.
+bool write_fully(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+Result<int> open_log_file(const std::string& path) {
+  if (path.empty()) {
+    const int copy = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0) return std::unexpected(system_error("standard error", errno));
+    return copy;
+  }
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  if (descriptor < 0) return std::unexpected(system_error("log file " + path, errno));
+  return descriptor;
+}
+
+// Where the lines end, on the logger's thread. Its mutex keeps reopen_log() apart from a write.
+class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  LineSink(int descriptor, LogFormat format) : descriptor_(descriptor), format_(format) {}
+  ~LineSink() override {
+    report_dropped();
+    write_out();
+    ::close(descriptor_);
+  }
+
+  // The pool that feeds this sink, from before its first line until after its thread has ended;
+  // a plain pointer, since a shared one could end the pool on the pool's own thread.
+  void watch(spdlog::details::thread_pool* pool) { pool_ = pool; }
+  void unwatch(std::uint64_t overrun) {
+    pool_ = nullptr;
+    overrun_ = overrun;
+  }
+
+  void replace(int descriptor) {
+    const std::lock_guard lock(mutex_);
+    write_out();
+    ::close(std::exchange(descriptor_, descriptor));
+  }
+
+  std::uint64_t dropped() const {
+    return (pool_ != nullptr ? pool_->overrun_counter() : overrun_) + unwritten_.load();
+  }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    buffer_.append(message.payload.data(), message.payload.size());
+    buffer_ += '\n';
+    ++buffered_lines_;
+
+    const bool is_idle = pool_->queue_size() == 0;
+    const Instant now = Clock().now();
+    if (is_idle || now - last_drop_report_ >= kDropReportInterval) {
+      report_dropped();
+      last_drop_report_ = now;
+    }
+    if (is_idle || buffer_.size() >= kBufferedBytesMax) write_out();
+  }
+
+  void flush_() override { write_out(); }
+
+  void write_out() {
+    if (!write_fully(descriptor_, buffer_)) unwritten_ += buffered_lines_;
+    buffer_.clear();
+    buffered_lines_ = 0;
+  }
+
+  void report_dropped() {
+    const std::uint64_t now_dropped = dropped();
+    if (now_dropped == reported_dropped_) return;
+    buffer_ += format_line(format_, LogLevel::warning, "log_lines_dropped",
+                           {{"count", now_dropped - reported_dropped_}});
+    buffer_ += '\n';
+    reported_dropped_ = now_dropped;
+  }
+
+  int descriptor_;
+  LogFormat format_;
+  spdlog::details::thread_pool* pool_ = nullptr;
+  std::uint64_t overrun_ = 0;  // of the queue, once it is gone
+  std::string buffer_;
+  std::uint64_t buffered_lines_ = 0;
+  std::uint64_t reported_dropped_ = 0;
+  Instant last_drop_report_{0};
+  std::atomic<std::uint64_t> unwritten_{0};  // the disk refused them
+};
+
+// The open log.
+struct Log {
+  Log(int descriptor, const LogSettings& settings_)
+      : settings(settings_),
+        sink(std::make_shared<LineSink>(descriptor, settings.format)),
+        pool(std::make_shared<spdlog::details::thread_pool>(kQueuedLinesMax, 1)),
+        logger(std::make_shared<spdlog::async_logger>(
+            "sluice", sink, pool, spdlog::async_overflow_policy::overrun_oldest)) {
+    sink->watch(pool.get());
+  }
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  ~Log() {
+    logger.reset();
+    const std::uint64_t overrun = pool->overrun_counter();  // nobody queues any more
+    pool.reset();                                           // its thread ends after the last line
+    sink->unwatch(overrun);
+  }
+
+  LogSettings settings;
+  std::shared_ptr<LineSink> sink;
+  std::shared_ptr<spdlog::details::thread_pool> pool;
+  std::shared_ptr<spdlog::async_logger> logger;
+};
+
+// The process's one log (see log.h). The lock is shared by writers of lines and held alone only
+// while the log is opened or closed.
+struct ProcessLog {
+  std::shared_mutex mutex;
+  std::unique_ptr<Log> log;
+  std::atomic<LogLevel> level{LogLevel::info};
+  std::atomic<std::uint64_t> dropped_before{0};  // by logs that are closed
+};
+
+ProcessLog& process_log() {
+  static ProcessLog instance;
+  return instance;
+}
+
+}  // namespace
+
+Result<void> open_log(const LogSettings& settings) {
+  SLUICE_TRY(descriptor, open_log_file(settings.file));
+  close_log();
+
+  ProcessLog& process = process_log();
+  const std::unique_lock lock(process.mutex);
+  process.log = std::make_unique<Log>(descriptor, settings);
+  process.level = settings.level;
+  return {};
+}
+
+void close_log() {
+  ProcessLog& process = process_log();
+  const std::unique_lock lock(process.mutex);
+  if (process.log == nullptr) return;
+
+  const auto sink = process.log->sink;
+  process.log.reset();
+  process.dropped_before += sink->dropped();
+}
+
+void reopen_log() {
+  ProcessLog& process = process_log();
+  std::string problem;
+  {
+    const std::shared_lock lock(process.mutex);
+    if (process.log == nullptr) return;
+    auto descriptor = open_log_file(process.log->settings.file);
+    if (descriptor) {
+      process.log->sink->replace(*descriptor);
+    } else {
+      problem = descriptor.error().sentence();
+    }
+  }
+  if (!problem.empty()) SLUICE_LOG(error, "log_reopen_failed", {"reason", problem});
+}
+
+std::uint64_t log_lines_dropped() {
+  ProcessLog& process = process_log();
+  const std::shared_lock lock(process.mutex);
+  return process.dropped_before + (process.log == nullptr ? 0 : process.log->sink->dropped());
+}
+
+bool is_logged(LogLevel level) {
+  return level >= process_log().level.load(std::memory_order_relaxed);
+}
+
+void write_log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
+  ProcessLog& process = process_log();
+  const std::shared_lock lock(process.mutex);
+  if (process.log == nullptr) {
+    auto line = format_line(LogFormat::text, level, event, fields);
+    line += '\n';
+    if (!write_fully(STDERR_FILENO, line)) ++process.dropped_before;
+    return;
+  }
+  process.log->logger->log(spdlog::level::info,
+                           format_line(process.log->settings.format, level, event, fields));
+}
+
+}  // namespace sluice
