@@ -125,7 +125,7 @@ class [[nodiscard]] Task {
   Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   Task& operator=(Task&&) = delete;
   ~Task() {
-    if (handle_ != nullptr) handle_.destroy();
+    if (handle_) handle_.destroy();
   }
 
   struct Awaiter {
