@@ -23,3 +23,20 @@ sluice_external(uring liburing.h uring)
 sluice_external(lmdb lmdb.h lmdb)
 sluice_external(xxhash xxhash.h xxhash)
 sluice_external(mimalloc mimalloc.h mimalloc)
+
+# wolfSSL: the one that tools/setup built with assembly, or the system's with SLUICE_SYSTEM_WOLFSSL.
+option(SLUICE_SYSTEM_WOLFSSL "Link the system's wolfSSL instead of the one that tools/setup builds" OFF)
+set(SLUICE_WOLFSSL_ROOT ${PROJECT_SOURCE_DIR}/build/deps/wolfssl CACHE PATH "Where tools/setup put wolfSSL")
+if(SLUICE_SYSTEM_WOLFSSL)
+  sluice_external(wolfssl wolfssl/ssl.h wolfssl)
+else()
+  if(NOT EXISTS ${SLUICE_WOLFSSL_ROOT}/lib/libwolfssl.a)
+    message(FATAL_ERROR "wolfSSL is not in ${SLUICE_WOLFSSL_ROOT}: run tools/setup, or configure with "
+      "-DSLUICE_SYSTEM_WOLFSSL=ON to link the system's, which is slower")
+  endif()
+  add_library(sluice::wolfssl STATIC IMPORTED)
+  set_target_properties(sluice::wolfssl PROPERTIES
+    IMPORTED_LOCATION ${SLUICE_WOLFSSL_ROOT}/lib/libwolfssl.a
+    INTERFACE_INCLUDE_DIRECTORIES ${SLUICE_WOLFSSL_ROOT}/include
+    INTERFACE_LINK_LIBRARIES "Threads::Threads;m")
+endif()

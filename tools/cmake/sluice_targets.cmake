@@ -50,7 +50,23 @@ function(sluice_library folder)
   endforeach()
   target_link_libraries(sluice_${folder} PRIVATE ${ARG_EXTERNAL})
   set_property(TARGET sluice_${folder} PROPERTY SLUICE_FOLDER ${folder})
+  set_property(GLOBAL APPEND PROPERTY SLUICE_FOLDERS ${folder})
 endfunction()
+
+# Runs when everything is declared: a link made past sluice_library is held against the table too.
+function(sluice_check_edges)
+  get_property(folders GLOBAL PROPERTY SLUICE_FOLDERS)
+  foreach(folder IN LISTS folders)
+    get_target_property(links sluice_${folder} LINK_LIBRARIES)
+    foreach(link IN LISTS links)
+      string(REGEX REPLACE "^sluice_" "" edge ${link})
+      if(edge IN_LIST folders AND NOT edge IN_LIST SLUICE_EDGES_${folder})
+        message(FATAL_ERROR "The table of edges does not let ${folder}/ link ${edge}/ (tools/cmake/sluice_targets.cmake)")
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+cmake_language(DEFER DIRECTORY ${PROJECT_SOURCE_DIR} CALL sluice_check_edges)
 
 # sluice_program(NAME SOURCES file... LINKS library...): a program that is shipped.
 function(sluice_program name)
