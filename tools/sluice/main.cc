@@ -1,0 +1,14 @@
+// sluice: one program, one subcommand per file in commands/. What the subcommands do is in relay/.
+#include <CLI/CLI.hpp>
+
+#include "commands/command_line.h"
+#include "commands/version.h"
+
+int main(int argc, char** argv) {
+  using namespace sluice::commands;  // NOLINT(google-build-using-namespace): the list below
+
+  CLI::App app("sluice: a bulk mail transfer agent", "sluice");
+  ExitStatus status;
+  add_version_command(app);
+  return run_command_line(app, status, argc, argv);
+}
