@@ -20,7 +20,8 @@ struct EnhancedStatus {
 };
 
 // Reads "4.7.1" at the start of a reply's text; the rest follows behind one space or the end.
-// Nothing when the text does not begin with a code of RFC 3463 §2 (each number at most 999).
+// Nothing when the text does not begin with a code of RFC 3463 §2 (each number at most 999, no
+// leading zeros: so what was read is as long as its to_string()).
 std::optional<EnhancedStatus> parse_enhanced_status(std::string_view text);
 
 }  // namespace sluice::smtp
