@@ -1,5 +1,5 @@
-// RelayConfig: everything the operator can set, as one immutable value. Its keys are declared next to
-// the structs (config.cc), read by core/config_file, and are those of sluice.example.toml.
+// RelayConfig: everything the operator can set, as one immutable value. Its keys are declared next
+// to the structs (config.cc), read by core/config_file, and are those of sluice.example.toml.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/config_problems.h"
 #include "core/error.h"
 #include "core/ip_address.h"
 #include "core/log.h"
@@ -18,7 +19,8 @@ enum class BareNewlines : std::uint8_t { reject, normalise };
 
 struct ListenerSettings {
   std::vector<Endpoint> address;
-  std::optional<std::vector<IpNetwork>> relay_networks;  // unset: loopback, if every address is loopback
+  std::optional<std::vector<IpNetwork>>
+      relay_networks;  // unset: loopback, if every address is loopback
   std::uint32_t connections = 20000;
   std::uint32_t connections_per_address = 100;
   std::uint32_t errors_per_session = 20;
@@ -48,9 +50,9 @@ struct RetrySettings {
 struct LimitSettings {
   ByteCount message_size = ByteCount(50'000'000);
   std::uint32_t recipients_per_message = 1000;
-  ByteCount memory = gibibytes(1);       // bodies kept in memory
-  ByteCount disk_free = gibibytes(1);    // below it: 452
-  std::uint32_t received_headers = 50;   // more is a loop
+  ByteCount memory = gibibytes(1);      // bodies kept in memory
+  ByteCount disk_free = gibibytes(1);   // below it: 452
+  std::uint32_t received_headers = 50;  // more is a loop
   std::uint32_t outgoing_connections = 20000;
 };
 
@@ -64,25 +66,27 @@ struct TimeoutSettings {  // RFC 5321 §4.5.3.2
 };
 
 struct DeliverySettings {
-  std::uint32_t connections = 20;    // per route, on the whole node
+  std::uint32_t connections = 20;  // per route, on the whole node
   std::uint32_t pipeline_depth = 8;
   TimeoutSettings timeouts;
 };
 
 struct AdminSettings {
-  std::string socket;   // control socket; empty: "control.sock" inside the spool directory's parent
+  std::string socket;  // control socket; empty: "control.sock" inside the spool directory's parent
 };
 
 struct RelayConfig {
-  std::string hostname;        // empty in the file: the machine's full name
+  std::vector<std::string> include;  // files read after the main one; patterns
+  std::string hostname;              // empty in the file: the machine's full name
   std::string spool = "/var/lib/sluice/spool";
   std::uint32_t spool_partitions = 0;
   ByteCount spool_size = gibibytes(64);
   std::uint32_t shards = 0;
+  std::string run_as;  // the user after the ports are bound; empty: who started it
   LogSettings log;
   std::vector<ListenerSettings> listeners;
   std::vector<RouteSettings> routes;
-  std::vector<RetrySettings> retries;   // one per class; "bulk" always exists
+  std::vector<RetrySettings> retries;  // one per class; "bulk" always exists
   LimitSettings limits;
   DeliverySettings delivery;
   AdminSettings admin;
@@ -90,20 +94,35 @@ struct RelayConfig {
 
 // What `sluice serve` says on its command line; applied over the file.
 struct CommandLineSettings {
-  std::string config_file;               // empty: none
-  std::vector<std::string> listen;       // --listen HOST:PORT
-  std::vector<std::string> smart_hosts;  // --smart-host HOST:PORT, one route "*"
-  std::vector<std::string> allow;        // --allow CIDR: relay_networks of the --listen listeners
+  std::string config_file;          // empty: none
+  std::vector<std::string> listen;  // --listen ADDRESS:PORT, instead of the file's listeners
+  std::vector<std::string>
+      smart_hosts;                 // --smart-host HOST:PORT, one route "*", instead of the file's
+  std::vector<std::string> allow;  // --allow CIDR: relay_networks of the --listen listeners
   std::optional<std::string> spool;
   std::optional<std::uint32_t> shards;
   std::optional<std::string> hostname;
-  std::vector<std::string> set;          // --set KEY=VALUE
+  std::vector<std::string> set;  // --set KEY=VALUE
 };
 
 // Reads, merges and validates. All problems at once, one per line, in the Error's sentence.
 Result<std::shared_ptr<const RelayConfig>> load_config(const CommandLineSettings& command_line);
 
+// The same for a program that wants the problems one by one. No config when there are problems.
+struct CheckedConfig {
+  std::shared_ptr<const RelayConfig> config;
+  std::vector<ConfigProblem> problems;
+};
+CheckedConfig check_config(const CommandLineSettings& command_line);
+
+// Reads the keys of a document and checks them against each other; asks the machine nothing.
+RelayConfig read_config(const ConfigNode& document, ConfigProblems& problems);
+
+// The TOML that reads back to the same configuration.
+std::string effective_config(const RelayConfig& config);
+
 // The text of `sluice config reference`: every key with type, unit, default, bounds and sentence.
 std::string config_reference();
+std::string config_reference_markdown();  // docs/configuration.md
 
 }  // namespace sluice::relay

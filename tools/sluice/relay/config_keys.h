@@ -1,0 +1,190 @@
+// The keys of the configuration, declared once. Names and meanings are those of
+// sluice.example.toml; defaults are those of the structs in relay/config.h.
+//
+// The order is that of the reference. Only relay/config.cc includes this.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <tuple>
+
+#include "core/config_schema.h"
+#include "relay/config.h"
+
+namespace sluice {
+
+template <>
+struct ConfigNames<LogLevel> {
+  static constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
+};
+
+template <>
+struct ConfigNames<LogFormat> {
+  static constexpr std::array<std::string_view, 2> kNames = {"text", "json"};
+};
+
+template <>
+struct ConfigNames<relay::BareNewlines> {
+  static constexpr std::array<std::string_view, 2> kNames = {"reject", "normalise"};
+};
+
+template <>
+struct ConfigText<relay::SmartHost> {
+  static constexpr std::string_view kName = "host:port";
+  static constexpr std::string_view kExample = "smtp.example.net:25";
+  static std::optional<relay::SmartHost> parse(std::string_view text);
+  static std::string show(const relay::SmartHost& host);
+};
+
+}  // namespace sluice
+
+namespace sluice::relay {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr auto kLogKeys = std::tuple{
+    key("level", &LogSettings::level,
+        "The least important events that are written: error (someone must act), warning (worth "
+        "knowing), info (the life of messages and connections), debug."),
+    key("format", &LogSettings::format, "Lines for people, or one JSON object per line."),
+    key("file", &LogSettings::file, "The file to append to.").unset("standard error"),
+};
+
+constexpr auto kListenerKeys = std::tuple{
+    key("address", &ListenerSettings::address,
+        "Where clients connect: an address with a port, or a list of them.")
+        .unset("none: each listener needs one")
+        .at_restart(),
+    only("tls", "none", "Encryption of incoming connections."),
+    only("auth", "off", "Authentication of clients."),
+    key("relay_networks", &ListenerSettings::relay_networks,
+        "Clients that may send through this relay; everyone else is refused with 550 5.7.1.")
+        .unset("loopback, if every address of the listener is loopback; else nobody"),
+    key("connections", &ListenerSettings::connections, range(1, 1'000'000),
+        "Connections at a time; beyond it the answer is 421."),
+    key("connections_per_address", &ListenerSettings::connections_per_address, range(1, 1'000'000),
+        "Connections at a time from one client address; beyond it the answer is 421."),
+    key("errors_per_session", &ListenerSettings::errors_per_session, range(1, 1000),
+        "Wrong commands after which a session is ended with 421."),
+    key("bare_newlines", &ListenerSettings::bare_newlines,
+        "What happens to a message with a CR or LF that stands alone: it is refused, or each one "
+        "becomes CRLF."),
+    only("received", "full", "What the Received header says about the client."),
+    not_available("proxy_protocol", "connection_rate_per_address"),
+};
+
+constexpr auto kRouteKeys = std::tuple{
+    key("domains", &RouteSettings::domains,
+        "Recipient domains of this route: \"example.net\", \"*.example.net\" for those below it, "
+        "\"*\" for all; the most specific pattern wins."),
+    key("smart_hosts", &RouteSettings::smart_hosts,
+        "Where the mail goes: relays in order of preference; the next one is used while one is "
+        "down.")
+        .unset("none: each route needs one"),
+    only("tls", "none", "Encryption of the connections to the smart hosts."),
+    key("connections", &RouteSettings::connections, range(1, 100'000),
+        "Connections to this route at a time, on the whole node.")
+        .unset("delivery.connections"),
+    not_available("tenants", "classes", "senders", "username", "password"),
+};
+
+constexpr auto kRetryKeys = std::tuple{
+    key("class", &RetrySettings::klass,
+        "The class of messages that this schedule is for: \"bulk\" or \"transactional\"."),
+    key("first", &RetrySettings::first, range(milliseconds(100), hours(24)),
+        "The wait after the first failed attempt; each wait is varied at random."),
+    key("factor", &RetrySettings::factor, range(1.0, 100.0),
+        "How much longer each further wait is."),
+    key("max", &RetrySettings::max, range(milliseconds(100), hours(240)), "The longest wait."),
+    key("expire", &RetrySettings::expire, range(seconds(1), hours(720)),
+        "How long after its arrival a message is given up."),
+};
+
+constexpr auto kLimitKeys = std::tuple{
+    key("message_size", &LimitSettings::message_size, range(ByteCount(1000), gibibytes(2)),
+        "The largest message that is accepted; announced by SIZE."),
+    key("recipients_per_message", &LimitSettings::recipients_per_message, range(1, 50'000),
+        "Recipients of one message; further ones get 452."),
+    key("memory", &LimitSettings::memory, range(mebibytes(1), gibibytes(4096)),
+        "Memory for bodies, on the whole node."),
+    key("disk_free", &LimitSettings::disk_free, range(ByteCount(0), gibibytes(1 << 20)),
+        "Free space on the spool's disk below which new mail is answered 452."),
+    key("received_headers", &LimitSettings::received_headers, range(1, 1000),
+        "Received headers beyond which a message is taken to be in a loop and refused."),
+    key("outgoing_connections", &LimitSettings::outgoing_connections, range(1, 1'000'000),
+        "Outgoing connections at a time, on the whole node."),
+};
+
+// RFC 5321 4.5.3.2 gives the values that a client should at least wait.
+constexpr auto kTimeoutKeys = std::tuple{
+    key("connect", &TimeoutSettings::connect, range(milliseconds(10), hours(1)),
+        "To open a connection."),
+    key("greeting", &TimeoutSettings::greeting, range(milliseconds(10), hours(1)),
+        "From the connection to the peer's 220."),
+    key("command", &TimeoutSettings::command, range(milliseconds(10), hours(1)),
+        "For the reply to EHLO, MAIL, RCPT, DATA and RSET."),
+    key("data", &TimeoutSettings::data, range(milliseconds(10), hours(1)),
+        "Between two progresses of a body."),
+    key("final", &TimeoutSettings::final, range(milliseconds(10), hours(1)),
+        "For the reply after the end of a body."),
+    key("idle", &TimeoutSettings::idle, range(milliseconds(10), hours(1)),
+        "How long an unused connection is kept."),
+};
+
+constexpr auto kDeliveryKeys = std::tuple{
+    only("tls", "none", "Encryption of outgoing connections."),
+    key("connections", &DeliverySettings::connections, range(1, 100'000),
+        "Connections per route at a time, on the whole node, unless the route says otherwise."),
+    key("pipeline_depth", &DeliverySettings::pipeline_depth, range(1, 64),
+        "Messages sent ahead of their replies on one connection, at most."),
+    table("timeouts", &DeliverySettings::timeouts, kTimeoutKeys,
+          "How long the relay waits for a peer (RFC 5321 4.5.3.2)."),
+    not_available("port", "tls_min_version", "dane", "mta_sts", "prefer", "allow_networks"),
+};
+
+constexpr auto kAdminKeys = std::tuple{
+    key("socket", &AdminSettings::socket,
+        "The Unix socket through which commands such as `sluice queue` talk to the relay.")
+        .unset("control.sock beside the spool directory")
+        .at_restart(),
+    not_available("group", "http"),
+};
+
+constexpr auto kRelayKeys = std::tuple{
+    key("include", &RelayConfig::include,
+        "Files that are read after this one; patterns, relative to it. A key set twice is an "
+        "error; [[listener]], [[route]] and [[retry]] follow each other."),
+    key("hostname", &RelayConfig::hostname, "The relay's name in greetings, EHLO and Received.")
+        .unset("the machine's full name"),
+    key("spool", &RelayConfig::spool, "The directory that keeps accepted mail.").at_restart(),
+    key("spool_partitions", &RelayConfig::spool_partitions, range(0, 64),
+        "Parts of the spool that take new mail, each with a thread that commits; 0: one per four "
+        "cores. Parts that exist beyond it are emptied.")
+        .at_restart(),
+    key("spool_size", &RelayConfig::spool_size, range(mebibytes(1), gibibytes(1 << 14)),
+        "The largest size of each part; from 90 % of it on, new mail is answered 452.")
+        .at_restart(),
+    key("shards", &RelayConfig::shards, range(0, 128),
+        "Threads that serve connections; 0: one per core.")
+        .at_restart(),
+    key("run_as", &RelayConfig::run_as, "The user as which the relay runs once its ports are open.")
+        .unset("the user who starts it")
+        .at_restart(),
+    table("log", &RelayConfig::log, kLogKeys, "What is written about events, and where."),
+    tables("listener", &RelayConfig::listeners, kListenerKeys,
+           "Where mail comes in. At least one is needed."),
+    tables("route", &RelayConfig::routes, kRouteKeys,
+           "Where mail goes. At least one is needed; a domain without a route is refused."),
+    tables("retry", &RelayConfig::retries, kRetryKeys,
+           "When a deferred message is tried again, for each class."),
+    table("limits", &RelayConfig::limits, kLimitKeys, "What the relay takes at most."),
+    table("delivery", &RelayConfig::delivery, kDeliveryKeys, "How mail is sent."),
+    table("admin", &RelayConfig::admin, kAdminKeys, "How the running relay is asked."),
+    not_available("spool_reserved", "user_file", "tls", "user", "tenant", "class", "dns", "dsn",
+                  "source", "pool", "shaping", "warmup"),
+};
+
+}  // namespace sluice::relay

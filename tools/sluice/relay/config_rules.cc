@@ -1,0 +1,199 @@
+#include "relay/config_rules.h"
+
+#include <fmt/format.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/config_value.h"
+#include "smtp/address.h"
+
+namespace sluice::relay {
+
+namespace {
+
+// Classes of messages that exist in every relay.
+constexpr std::array<std::string_view, 2> kClasses = {"bulk", "transactional"};
+
+class Rules {
+ public:
+  Rules(const RelayConfig& config, const ConfigNode& document, ConfigProblems& problems)
+      : config_(config), document_(document), problems_(problems) {}
+
+  void check_node();
+  void check_listeners();
+  void check_routes();
+  void check_retries();
+
+ private:
+  // Where the items of a list stand: "route[0].domains[1]", or "route[0].domains" for a single one.
+  std::string item_key(const std::string& list, std::size_t count, std::size_t index) const;
+  void report(const std::string& key, std::string sentence);
+  void check_route(const RouteSettings& route, const std::string& path);
+  void check_pattern(const std::string& pattern, const std::string& key);
+  void check_smart_host(const SmartHost& host, const std::string& key);
+  void check_retry(const RetrySettings& retry, const std::string& path);
+
+  const RelayConfig& config_;
+  const ConfigNode& document_;
+  ConfigProblems& problems_;
+  std::map<std::string, std::string> patterns_;  // and the keys that set them
+};
+
+void Rules::report(const std::string& key, std::string sentence) {
+  if (problems_.concern(key)) return;
+  problems_.add(place_of(document_, key), key, std::move(sentence));
+}
+
+std::string Rules::item_key(const std::string& list, std::size_t count, std::size_t index) const {
+  const bool may_be_single = count == 1;
+  if (may_be_single &&
+      place_of(document_, list + "[0]").to_string() == place_of(document_, list).to_string()) {
+    return list;
+  }
+  return fmt::format("{}[{}]", list, index);
+}
+
+void Rules::check_node() {
+  if (!config_.hostname.empty() && !smtp::is_valid_domain(config_.hostname)) {
+    report("hostname", fmt::format("found {}, expected a full name such as \"mail.example.com\"",
+                                   quote_config_text(config_.hostname)));
+  }
+  if (config_.spool.empty()) report("spool", "found \"\", expected a directory");
+  constexpr std::size_t kSocketPathBytesMax = sizeof(sockaddr_un::sun_path) - 1;
+  if (config_.admin.socket.size() > kSocketPathBytesMax) {
+    report("admin.socket",
+           fmt::format("found a path of {} bytes, expected at most {} (the kernel's limit)",
+                       config_.admin.socket.size(), kSocketPathBytesMax));
+  }
+}
+
+void Rules::check_listeners() {
+  if (config_.listeners.empty()) {
+    report("listener",
+           "found none, expected at least one: add [[listener]] with address = "
+           "\"127.0.0.1:2525\", or start with --listen 127.0.0.1:2525");
+  }
+  std::map<Endpoint, std::string> seen;
+  for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+    const auto& addresses = config_.listeners[i].address;
+    const std::string key = fmt::format("listener[{}].address", i);
+    if (addresses.empty()) report(key, "found none, expected an address such as \"0.0.0.0:25\"");
+    for (std::size_t k = 0; k < addresses.size(); ++k) {
+      if (addresses[k].port == 0) continue;  // the kernel chooses, each time another one
+      const std::string item = item_key(key, addresses.size(), k);
+      const auto [first, is_new] = seen.try_emplace(addresses[k], item);
+      if (is_new) continue;
+      report(item,
+             fmt::format("found {} twice, first as {}", addresses[k].to_string(), first->second));
+    }
+  }
+}
+
+void Rules::check_routes() {
+  if (config_.routes.empty()) {
+    report("route",
+           "found none, expected at least one: add [[route]] with smart_hosts = "
+           "[\"smtp.example.net:25\"], or start with --smart-host smtp.example.net:25");
+  }
+  for (std::size_t i = 0; i < config_.routes.size(); ++i) {
+    check_route(config_.routes[i], fmt::format("route[{}]", i));
+  }
+}
+
+void Rules::check_route(const RouteSettings& route, const std::string& path) {
+  const std::string domains = path + ".domains";
+  const std::string hosts = path + ".smart_hosts";
+  if (route.domains.empty()) report(domains, "found none, expected a pattern such as \"*\"");
+  if (route.smart_hosts.empty()) {
+    report(hosts,
+           "found none, expected at least one host:port; delivery by MX is not available in this "
+           "version");
+  }
+  for (std::size_t i = 0; i < route.domains.size(); ++i) {
+    check_pattern(route.domains[i], item_key(domains, route.domains.size(), i));
+  }
+  for (std::size_t i = 0; i < route.smart_hosts.size(); ++i) {
+    check_smart_host(route.smart_hosts[i], item_key(hosts, route.smart_hosts.size(), i));
+  }
+}
+
+void Rules::check_pattern(const std::string& pattern, const std::string& key) {
+  std::string_view domain = pattern;
+  if (domain.starts_with("*.")) domain.remove_prefix(2);
+  const bool is_valid = pattern == "*" || (smtp::is_valid_domain(domain) && domain[0] != '[');
+  if (!is_valid) {
+    report(key, fmt::format("found {}, expected \"example.net\", \"*.example.net\" or \"*\"",
+                            quote_config_text(pattern)));
+    return;
+  }
+  const auto [first, is_new] = patterns_.try_emplace(pattern, key);
+  if (!is_new) {
+    report(key,
+           fmt::format("found {} twice, first as {}", quote_config_text(pattern), first->second));
+  }
+}
+
+// Mail sent to our own listener comes back until it has too many Received headers.
+void Rules::check_smart_host(const SmartHost& host, const std::string& key) {
+  const auto address = IpAddress::parse(host.host);
+  if (!address) return;
+  for (const ListenerSettings& listener : config_.listeners) {
+    const auto is_listener = [&](const Endpoint& endpoint) {
+      return endpoint.address == *address && endpoint.port == host.port;
+    };
+    if (std::ranges::any_of(listener.address, is_listener)) {
+      report(key, "found this relay's own listener, expected another relay");
+    }
+  }
+}
+
+void Rules::check_retries() {
+  std::map<std::string, std::string> seen;
+  for (std::size_t i = 0; i < config_.retries.size(); ++i) {
+    const RetrySettings& retry = config_.retries[i];
+    const std::string path = fmt::format("retry[{}]", i);
+    if (std::ranges::find(kClasses, retry.klass) == kClasses.end()) {
+      report(path + ".class",
+             fmt::format("found {}, expected {}; classes of your own are not available in this "
+                         "version",
+                         quote_config_text(retry.klass), list_names(kClasses)));
+    }
+    const auto [first, is_new] = seen.try_emplace(retry.klass, path);
+    if (!is_new) {
+      report(path + ".class", fmt::format("found {} twice, first in {}",
+                                          quote_config_text(retry.klass), first->second));
+    }
+    check_retry(retry, path);
+  }
+}
+
+void Rules::check_retry(const RetrySettings& retry, const std::string& path) {
+  const bool first_is_known = !problems_.concern(path + ".first");
+  if (first_is_known && retry.max < retry.first) {
+    report(path + ".max", fmt::format("found {}, expected at least first, {}",
+                                      show_duration(retry.max), show_duration(retry.first)));
+  }
+  if (first_is_known && retry.expire < retry.first) {
+    report(path + ".expire", fmt::format("found {}, expected at least first, {}",
+                                         show_duration(retry.expire), show_duration(retry.first)));
+  }
+}
+
+}  // namespace
+
+void check_config_rules(const RelayConfig& config, const ConfigNode& document,
+                        ConfigProblems& problems) {
+  Rules rules(config, document, problems);
+  rules.check_node();
+  rules.check_listeners();
+  rules.check_routes();
+  rules.check_retries();
+}
+
+}  // namespace sluice::relay
