@@ -3,13 +3,14 @@
 //
 // A connection's flight is what was sent and not yet answered. With CHUNKING and PIPELINING several
 // messages travel in one flight as MAIL RCPT... BDAT LAST, each after the first begun by RSET
-// (a documented departure from RFC 3030 §4.2, only after one whole transaction has succeeded). With PIPELINING
-// only, the body of one message and MAIL RCPT DATA of the next share a flight. Else one command at
-// a time. Every reply is attributed to its own message and recipient.
-// Knows no queues, no policy and no retry. Lives on the shard of its stream.
+// (a documented departure from RFC 3030 §4.2, only after one whole transaction has succeeded). With
+// PIPELINING only, the body of one message and MAIL RCPT DATA of the next share a flight. Else one
+// command at a time. Every reply is attributed to its own message and recipient. Knows no queues,
+// no policy and no retry. Lives on the shard of its stream.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,8 +21,10 @@
 #include "core/clock.h"
 #include "core/stream.h"
 #include "core/task.h"
+#include "smtp/peer_extensions.h"
 #include "smtp/reception_handler.h"
 #include "smtp/reply.h"
+#include "smtp/transaction_result.h"
 
 namespace sluice {
 class Shard;
@@ -32,6 +35,10 @@ namespace sluice::smtp {
 inline constexpr std::size_t kFlightBytesMax = 256 * 1024;
 inline constexpr unsigned kPipelineDepthMax = 64;
 
+// Messages that a session takes at once where the peer has PIPELINING without CHUNKING: the body
+// of one, MAIL RCPT DATA of the next, and one more so that neither waits for its caller.
+inline constexpr unsigned kDataDepthMax = 3;
+
 struct ClientTimeouts {  // RFC 5321 §4.5.3.2
   Duration greeting = std::chrono::minutes(5);
   Duration command = std::chrono::minutes(5);
@@ -40,21 +47,9 @@ struct ClientTimeouts {  // RFC 5321 §4.5.3.2
 };
 
 struct ClientSettings {
-  std::string hostname;         // EHLO
+  std::string hostname;  // EHLO
   ClientTimeouts timeouts;
   unsigned pipeline_depth = 8;  // messages in a flight, at most
-};
-
-// What the peer said in EHLO.
-struct PeerExtensions {
-  bool esmtp = false;
-  bool pipelining = false;
-  bool chunking = false;
-  bool eight_bit_mime = false;
-  bool enhanced_status_codes = false;
-  bool size = false;
-  std::uint64_t size_max = 0;   // 0: no limit told
-  bool starttls = false;        // read by later features
 };
 
 // The bytes of a message in the order they are sent, not dot-stuffed.
@@ -63,7 +58,8 @@ class OutgoingBody {
   virtual ~OutgoingBody() = default;
   virtual std::uint64_t size() const = 0;
   // The next pieces; empty at the end. They stay valid until the next call, or until the message's
-  // result is there when the last call returned everything at once.
+  // result is there when the last call returned everything at once. Not called again once size()
+  // bytes were given.
   virtual Task<Result<std::span<const std::string_view>>> next() = 0;
 };
 
@@ -71,43 +67,18 @@ struct OutgoingMessage {
   std::string reverse_path;             // without brackets; empty: null
   std::vector<std::string> recipients;  // without brackets, at least one
   BodyType body_type = BodyType::seven_bit;
-  OutgoingBody* body;                   // outlives the call of send()
-};
-
-// The command that a reply answered, for logs and for whose fault it was.
-enum class ReplyStage : std::uint8_t { connect, greeting, hello, mail, recipient, data, body, final };
-std::string_view name_of(ReplyStage stage);
-
-// How one message ended on this connection.
-enum class TransactionEnd : std::uint8_t {
-  answered,       // every recipient has its verdict in `recipients`
-  not_attempted,  // nothing of it counts: after a 421, or never sent. No attempt is used
-  unknown,        // the connection died before its fate was told: retry, depth 1
-  ambiguous,      // it died after the end of the message was sent: retry, a duplicate is possible
-  cannot_send,    // SIZE or 8BITMIME of the peer forbids it; `verdict` says which (5.3.4, 5.6.3)
-  body_failed,    // our own OutgoingBody failed; the connection is given up
-};
-
-struct TransactionResult {
-  TransactionEnd end;
-  // For `answered`: one per recipient, in order. The reply is that to MAIL, RCPT, DATA or the end of
-  // the message, whichever decided.
-  struct Verdict {
-    Reply reply;
-    ReplyStage stage;
-  };
-  std::vector<Verdict> recipients;
-  Verdict verdict;         // otherwise: what ended it, where a reply did
-  std::string error;       // otherwise: the sentence of the Error, where one did
+  OutgoingBody* body;  // outlives the call of send()
 };
 
 class ClientSession {
  public:
   ClientSession(Shard& shard, const ClientSettings& settings, std::unique_ptr<Stream> stream);
+  ClientSession(const ClientSession&) = delete;
+  ClientSession& operator=(const ClientSession&) = delete;
   ~ClientSession();  // asserts close()
 
-  // Reads the greeting, says EHLO (HELO where EHLO is refused with 5xx). A value with a negative reply
-  // is the peer's refusal and its stage; an Error is a broken connection. Afterwards the
+  // Reads the greeting, says EHLO (HELO where EHLO is refused with 5xx). A value with a negative
+  // reply is the peer's refusal and its stage; an Error is a broken connection. Afterwards the
   // session's writer and reader run until close().
   struct Opened {
     std::optional<Reply> refusal;
@@ -117,17 +88,28 @@ class ClientSession {
 
   const PeerExtensions& extensions() const;
 
-  // Messages that may be handed to send() now without waiting. 0 once the session is finished. It is 1
-  // at most until one whole transaction succeeded, then up to pipeline_depth.
+  // Messages that may be handed to send() now without waiting. 0 once the session is finished. It
+  // is 1 at most until one whole transaction succeeded, then up to pipeline_depth; without CHUNKING
+  // up to kDataDepthMax, without PIPELINING 1.
   unsigned free_slots() const;
   unsigned in_flight() const;
 
   // Sends one message and returns what became of each recipient. May be called again before
-  // earlier calls returned, up to free_slots(). Always answers; never cancelled by itself.
+  // earlier calls returned, up to free_slots(). Always answers, also when the task that awaits it
+  // is cancelled: close() is what ends it early. The reply texts are cut to kVerdictTextBytesMax.
   Task<TransactionResult> send(OutgoingMessage message);
 
   // False after QUIT, 421, an error, or a peer that closed.
   bool is_usable() const;
+
+  // Called once when a session that was opened has become finished and every message in flight has
+  // its result: an idle connection that the peer closed shows itself so. It may set
+  // events and take notes; it must not destroy or close the session.
+  void on_finished(std::function<void()> callback);
+
+  // Why the session finished; empty before, and after an orderly QUIT.
+  std::string_view failure() const;
+
   // Lowers the depth to 1 for the rest of the connection (after a throttling reply, or for a
   // message that was in a flight that died).
   void limit_depth(unsigned depth);

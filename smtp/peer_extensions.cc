@@ -1,0 +1,63 @@
+#include "smtp/peer_extensions.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "smtp/extension.h"
+
+namespace sluice::smtp {
+namespace {
+
+// Takes the text up to `separator` off the front of `text`, and the separator with it.
+std::string_view take_until(std::string_view& text, char separator) {
+  const std::size_t end = std::min(text.find(separator), text.size());
+  const std::string_view taken = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return taken;
+}
+
+// RFC 1870 §4: up to 20 digits; 0 or none says that there is no fixed limit.
+std::uint64_t parse_size_max(std::string_view argument) {
+  std::uint64_t size_max = 0;
+  const char* const end = argument.data() + argument.size();
+  const auto [stopped, error] = std::from_chars(argument.data(), end, size_max);
+  const bool is_readable = error == std::errc() && stopped == end;
+  return is_readable ? size_max : 0;
+}
+
+void apply_line(std::string_view line, PeerExtensions& extensions) {
+  const auto extension = extension_of(take_until(line, ' '));
+  if (!extension) return;
+  switch (*extension) {
+    case Extension::pipelining:
+      extensions.pipelining = true;
+      break;
+    case Extension::chunking:
+      extensions.chunking = true;
+      break;
+    case Extension::eight_bit_mime:
+      extensions.eight_bit_mime = true;
+      break;
+    case Extension::enhanced_status_codes:
+      extensions.enhanced_status_codes = true;
+      break;
+    case Extension::starttls:
+      extensions.starttls = true;
+      break;
+    case Extension::size:
+      extensions.size = true;
+      extensions.size_max = parse_size_max(take_until(line, ' '));
+      break;
+  }
+}
+
+}  // namespace
+
+PeerExtensions parse_peer_extensions(std::string_view text) {
+  PeerExtensions extensions{.esmtp = true};
+  take_until(text, '\n');
+  while (!text.empty()) apply_line(take_until(text, '\n'), extensions);
+  return extensions;
+}
+
+}  // namespace sluice::smtp

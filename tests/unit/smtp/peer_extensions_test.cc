@@ -1,0 +1,55 @@
+#include "smtp/peer_extensions.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::smtp {
+namespace {
+
+TEST(PeerExtensions, AreReadInAnyCase) {
+  const auto peer = parse_peer_extensions(
+      "mx.example.com greets\nPipelining\nCHUNKING\n8bitmime\nEnhancedStatusCodes\nSTARTTLS\n"
+      "size 1000");
+  EXPECT_TRUE(peer.esmtp);
+  EXPECT_TRUE(peer.pipelining);
+  EXPECT_TRUE(peer.chunking);
+  EXPECT_TRUE(peer.eight_bit_mime);
+  EXPECT_TRUE(peer.enhanced_status_codes);
+  EXPECT_TRUE(peer.starttls);
+  EXPECT_TRUE(peer.size);
+  EXPECT_EQ(peer.size_max, 1000U);
+}
+
+TEST(PeerExtensions, AreNotReadFromTheServersName) {
+  EXPECT_FALSE(parse_peer_extensions("PIPELINING").pipelining);
+}
+
+TEST(PeerExtensions, PassOverWhatIsUnknown) {
+  const auto peer = parse_peer_extensions("mx\nXCLIENT NAME\n\nPIPELINING2\nDSN\nCHUNKING more");
+  EXPECT_FALSE(peer.pipelining);
+  EXPECT_TRUE(peer.chunking);
+}
+
+struct SizeCase {
+  const char* name;
+  const char* line;
+  std::uint64_t size_max;
+};
+
+class PeerSize : public testing::TestWithParam<SizeCase> {};
+
+TEST_P(PeerSize, IsTheLimitOrNone) {
+  const auto peer = parse_peer_extensions(std::string("mx\n") + GetParam().line);
+  EXPECT_TRUE(peer.size);
+  EXPECT_EQ(peer.size_max, GetParam().size_max);
+}
+
+INSTANTIATE_TEST_SUITE_P(Lines, PeerSize,
+                         testing::Values(SizeCase{"number", "SIZE 35882577", 35882577},
+                                         SizeCase{"none", "SIZE", 0}, SizeCase{"zero", "SIZE 0", 0},
+                                         SizeCase{"no_number", "SIZE many", 0},
+                                         SizeCase{"trailing", "SIZE 12x", 0},
+                                         SizeCase{"too_large", "SIZE 99999999999999999999", 0}),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace sluice::smtp
