@@ -49,10 +49,9 @@ ConfigNode* descend(ConfigNode& node, const ConfigStep& step, const ConfigPlace&
   if (!step.index) return next;
 
   if (next->kind != Kind::list || *step.index > next->items.size()) {
-    const std::size_t count = next->items.size();
-    problems.add(
-        place, {},
-        fmt::format("{} has {} items, expected an index from 0 to {}", step.name, count, count));
+    problems.add(place, {},
+                 fmt::format("found {}[{}], expected at most {}[{}]", step.name, *step.index,
+                             step.name, next->items.size()));
     return nullptr;
   }
   if (*step.index == next->items.size()) next->items.push_back(ConfigNode::of_table(place));

@@ -1,7 +1,9 @@
 // sluice: one program, one subcommand per file in commands/. What the subcommands do is in relay/.
 #include <CLI/CLI.hpp>
 
+#include "commands/check.h"
 #include "commands/command_line.h"
+#include "commands/config.h"
 #include "commands/version.h"
 
 int main(int argc, char** argv) {
@@ -9,6 +11,8 @@ int main(int argc, char** argv) {
 
   CLI::App app("sluice: a bulk mail transfer agent", "sluice");
   ExitStatus status;
+  add_check_command(app, status);
+  add_config_command(app, status);
   add_version_command(app);
   return run_command_line(app, status, argc, argv);
 }

@@ -45,15 +45,14 @@ std::optional<relay::SmartHost> ConfigText<relay::SmartHost>::parse(std::string_
   return relay::SmartHost{std::string(text.substr(0, colon)), port->port};
 }
 
-std::string ConfigText<relay::SmartHost>::show(const relay::SmartHost& host) {
-  const bool needs_brackets = host.host.find(':') != std::string::npos;
-  return needs_brackets ? fmt::format("[{}]:{}", host.host, host.port)
-                        : fmt::format("{}:{}", host.host, host.port);
-}
-
 }  // namespace sluice
 
 namespace sluice::relay {
+
+std::string SmartHost::to_string() const {
+  const bool needs_brackets = host.find(':') != std::string::npos;
+  return fmt::format(fmt::runtime(needs_brackets ? "[{}]:{}" : "{}:{}"), host, port);
+}
 
 namespace {
 

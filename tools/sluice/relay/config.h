@@ -29,8 +29,10 @@ struct ListenerSettings {
 
 // A next hop as it is written: a name or an address, and a port.
 struct SmartHost {
-  std::string host;
+  std::string host;  // an IPv6 address without its brackets
   std::uint16_t port = 25;
+
+  std::string to_string() const;  // "smtp.example.net:25", "[2001:db8::1]:25"
 };
 
 struct RouteSettings {

@@ -33,7 +33,7 @@ struct ConfigText<relay::SmartHost> {
   static constexpr std::string_view kName = "host:port";
   static constexpr std::string_view kExample = "smtp.example.net:25";
   static std::optional<relay::SmartHost> parse(std::string_view text);
-  static std::string show(const relay::SmartHost& host);
+  static std::string show(const relay::SmartHost& host) { return host.to_string(); }
 };
 
 }  // namespace sluice
