@@ -8,9 +8,9 @@
 
 namespace sluice::smtp {
 
-inline constexpr std::size_t kLocalPartBytesMax = 64;   // RFC 5321 §4.5.3.1.1
-inline constexpr std::size_t kDomainBytesMax = 255;     // RFC 5321 §4.5.3.1.2
-inline constexpr std::size_t kPathBytesMax = 256;       // RFC 5321 §4.5.3.1.3, with <>
+inline constexpr std::size_t kLocalPartBytesMax = 64;  // RFC 5321 §4.5.3.1.1
+inline constexpr std::size_t kDomainBytesMax = 255;    // RFC 5321 §4.5.3.1.2
+inline constexpr std::size_t kPathBytesMax = 256;      // RFC 5321 §4.5.3.1.3, with <>
 
 // A mailbox. Both parts empty: the null reverse-path "<>".
 struct Address {
@@ -18,8 +18,8 @@ struct Address {
   std::string domain;      // as written; an address literal keeps its brackets
 
   bool is_null() const { return local_part.empty() && domain.empty(); }
-  std::string to_string() const;         // "user@example.com", "" for the null path
-  std::string domain_lower() const;      // for comparisons and queues
+  std::string to_string() const;     // "user@example.com", "" for the null path
+  std::string domain_lower() const;  // for comparisons and queues
   friend bool operator==(const Address&, const Address&) = default;
 };
 

@@ -20,18 +20,20 @@ class Shard;
 
 namespace sluice::smtp {
 
-inline constexpr std::size_t kCommandLineBytesMax = 2048;   // RFC 5321 §4.5.3.1.4 asks for 512; extensions add
-inline constexpr std::size_t kPendingMessagesMax = 16;      // awaiting their commit, per connection
+inline constexpr std::size_t kCommandLineBytesMax =
+    2048;  // RFC 5321 §4.5.3.1.4 asks for 512; extensions add
+inline constexpr std::size_t kPendingMessagesMax = 16;  // awaiting their commit, per connection
 
 struct ServerSettings {
-  std::string hostname;                      // in greeting and EHLO
+  std::string hostname;  // in greeting and EHLO
   std::uint64_t message_bytes_max = 50'000'000;
   std::uint32_t recipients_max = 1000;
-  std::uint32_t errors_max = 20;             // then 421 4.7.0 and close
-  Duration command_idle_max = std::chrono::minutes(5);   // RFC 5321 §4.5.3.2.7
-  Duration data_idle_max = std::chrono::minutes(3);      // between two progresses of a body
+  std::uint32_t errors_max = 20;                        // then 421 4.7.0 and close
+  Duration command_idle_max = std::chrono::minutes(5);  // RFC 5321 §4.5.3.2.7
+  Duration data_idle_max = std::chrono::minutes(3);     // between two progresses of a body
   Duration session_max = std::chrono::hours(24);
-  bool normalises_newlines = false;          // bare_newlines = "normalise"
+  bool normalises_newlines = false;         // bare_newlines = "normalise"
+  std::uint32_t received_headers_max = 50;  // Received: fields; more is a loop
 };
 
 class ServerSession {

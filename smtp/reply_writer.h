@@ -1,0 +1,63 @@
+// ReplyWriter: sends the replies of a server session, everything that is ready in one write.
+//
+// The session pushes replies and calls flush() before it waits for its client. While a message
+// awaits its commit, what was answered before it waits with it: the batch is still being worked
+// on (RFC 2920 §3.2 item 8 asks for a flush when the input is used up; a server that commits before
+// it reads on does the same), and one write costs the machine half of two. Lives on the shard of
+// its stream. Knows no commands.
+#pragma once
+
+#include <cstddef>
+
+#include "core/event.h"
+#include "core/stream.h"
+#include "core/task.h"
+#include "core/units.h"
+#include "smtp/reply_queue.h"
+
+namespace sluice {
+class Shard;
+}
+
+namespace sluice::smtp {
+
+// Replies that a client does not read are kept up to here; then its commands are not read either.
+inline constexpr std::size_t kQueuedReplyBytesMax = 64 * 1024;
+
+class ReplyWriter {
+ public:
+  // `progress_max`: how long a client may take nothing before the connection counts as dead.
+  ReplyWriter(Shard& shard, Stream& stream, Duration progress_max);
+
+  void push(const Reply& reply) { queue_.push(reply); }
+  ReplyQueue::Ticket reserve() { return queue_.reserve(); }
+  void resolve(ReplyQueue::Ticket ticket, const Reply& reply);
+
+  // The session is about to wait for its client.
+  void flush();
+
+  bool is_full() const { return queue_.bytes() > kQueuedReplyBytesMax; }
+  // Waits until it is not full.
+  Task<Result<void>> wait_for_room(Deadline deadline);
+
+  // Nothing will be pushed any more: run() ends when the last reply has left.
+  void finish();
+  // The connection is dead: replies are dropped from now on.
+  void abandon();
+
+  // Sends until finish() or a failure of the stream, after which it has abandoned.
+  Task<Result<void>> run();
+
+ private:
+  Task<Result<void>> send_ready();
+
+  Shard& shard_;
+  Stream& stream_;
+  Duration progress_max_;
+  ReplyQueue queue_;
+  Event work_;
+  Event room_;
+  bool is_finished_ = false;
+};
+
+}  // namespace sluice::smtp
