@@ -118,7 +118,7 @@ def test_key_that_is_not_built_yet_is_refused_by_name(directory, key):
 
 
 def test_reference_document_is_what_the_program_says():
-    status, text = run("config", "reference")
+    status, text = run("config", "reference", "--markdown")
     assert status == 0
     assert (PROJECT / "docs/configuration.md").read_text() == text
 
