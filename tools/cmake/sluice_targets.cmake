@@ -76,6 +76,7 @@ function(sluice_program name)
   if(NOT SLUICE_SANITIZER)
     target_link_libraries(${name} PRIVATE sluice::mimalloc)
   endif()
+  install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 
 # sluice_unit_tests(FOLDER SOURCES file... LINKS library...): the one test program of a folder.
