@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace sluice {
 
 namespace {
@@ -22,6 +24,24 @@ std::string cell(std::string_view text) {
   return escaped;
 }
 
+constexpr std::size_t kColumns = 96;
+
+// Words in lines of at most kColumns, each line behind the indent.
+std::string wrapped(std::string_view text, std::string_view indent) {
+  std::string lines;
+  std::size_t column = kColumns;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    const bool fits = column + 1 + word.size() <= kColumns;
+    if (!fits && !lines.empty()) lines += '\n';
+    lines += fits ? " " : indent;
+    lines += word;
+    column = (fits ? column + 1 : indent.size()) + word.size();
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string render_config_text(std::span<const ConfigSection> sections) {
@@ -31,8 +51,8 @@ std::string render_config_text(std::span<const ConfigSection> sections) {
       text += fmt::format("\n{}  # {}\n", section.title, section.sentence);
     }
     for (const ConfigKeyRow& row : section.rows) {
-      text += fmt::format("\n  {} = {}\n      {}; {}\n      {}\n", row.name, row.standard,
-                          type_with_bounds(row), effect_of(row), row.sentence);
+      text += fmt::format("\n  {} = {}\n      {}; {}\n{}\n", row.name, row.standard,
+                          type_with_bounds(row), effect_of(row), wrapped(row.sentence, "      "));
     }
   }
   return text;

@@ -2,8 +2,12 @@
 // alone; other threads send letters.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "core/buffer.h"
 #include "core/clock.h"
@@ -43,10 +47,16 @@ class Shard {
   // An outbox that the loop flushes every turn; `mailbox` outlives the shard's loop.
   Outbox& outbox_to(Mailbox& mailbox);
 
+  // Sockets that exist on this shard; streams count themselves.
+  std::size_t sockets() const { return sockets_; }
+  void count_socket(int change) { sockets_ += static_cast<std::size_t>(change); }
+
   bool is_current() const { return std::this_thread::get_id() == thread_; }
 
  private:
-  Shard(ShardId id, std::uint64_t random_seed);
+  Shard(ShardId id, std::uint64_t random_seed, std::unique_ptr<Ring> ring);
+  void turn();
+  bool flush_outboxes();  // true when nothing is left
 
   ShardId id_;
   Clock clock_;
@@ -55,8 +65,9 @@ class Shard {
   TimerWheel timers_;
   Random random_;
   MetricRegistry metrics_;
-  std::unique_ptr<Mailbox> mailbox_;
   std::unique_ptr<Ring> ring_;
+  std::unique_ptr<Mailbox> mailbox_;
+  std::size_t sockets_ = 0;
   TaskScope scope_;
   std::vector<std::unique_ptr<std::pair<Mailbox*, Outbox>>> outboxes_;
 };

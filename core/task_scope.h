@@ -12,7 +12,7 @@ class RunQueue;
 
 class TaskScope {
  public:
-  explicit TaskScope(RunQueue& run_queue);
+  explicit TaskScope(RunQueue& run_queue) : run_queue_(run_queue) {}
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
   ~TaskScope();  // asserts that no task is left
@@ -25,26 +25,29 @@ class TaskScope {
   void cancel();
 
   // Waits until every task has ended, also those spawned meanwhile. When the task that joins is
-  // itself cancelled, the request is passed on to the scope, and the wait goes on.
+  // itself cancelled, the request is passed on to the scope, and the wait goes on. One task joins
+  // at a time.
   Task<void> join();
 
   // cancel() and join().
   Task<void> close();
 
-  std::size_t size() const;
-  bool is_cancelled() const;
+  std::size_t size() const { return size_; }
+  bool is_cancelled() const { return is_cancelled_; }
 
-  // Implementation: a root frame, defined in task_scope.cc.
-  struct Root;
+  // Implementation: the frame that owns one spawned task, and the wait of the one that joins.
+  class Root;
+  class Join;
 
  private:
-  friend struct Root;
+  void add(Root& root);
+  void remove(Root& root);
+
   RunQueue& run_queue_;
-  Root* first_ = nullptr;  // intrusive list of live roots
+  Root* first_ = nullptr;  // intrusive list of the tasks that have not ended
+  Join* joining_ = nullptr;
   std::size_t size_ = 0;
   bool is_cancelled_ = false;
-  PendingWait* joiner_ = nullptr;
-  std::coroutine_handle<> joining_;
 };
 
 }  // namespace sluice

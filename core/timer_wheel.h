@@ -54,15 +54,20 @@ class TimerWheel {
   std::size_t size() const { return size_; }
 
  private:
-  static constexpr unsigned kLevels = 5;      // 64^5 ms is 12 days; what is later is re-armed
+  static constexpr unsigned kLevels = 8;  // 64^8 ms: every Instant has its place
   static constexpr unsigned kSlotBits = 6;
   static constexpr unsigned kSlots = 1u << kSlotBits;
+  static constexpr unsigned kFiring = kLevels * kSlots;  // the slot of timers about to fire
 
   void place(Timer& timer);
   void unlink(Timer& timer);
-  void cascade(unsigned level);
+  void link(Timer& timer, unsigned slot);
+  void fire(unsigned slot);
+  void cascade(unsigned slot);
+  unsigned first_slot() const;
+  std::uint64_t first_tick(unsigned slot) const;
 
-  std::array<Timer*, std::size_t{kLevels} * kSlots> slots_{};
+  std::array<Timer*, kFiring + 1> slots_{};
   std::array<std::uint64_t, kLevels> occupied_{};  // a bit per slot
   Instant start_;
   std::uint64_t tick_ = 0;  // every timer of an earlier tick has fired

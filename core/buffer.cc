@@ -1,0 +1,79 @@
+#include "core/buffer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/assert.h"
+
+namespace sluice {
+
+bool MemoryBudget::try_reserve(ByteCount bytes) {
+  std::uint64_t used = used_.load(std::memory_order_relaxed);
+  do {
+    if (bytes.value() > limit_.value() - used) return false;
+  } while (!used_.compare_exchange_weak(used, used + bytes.value(), std::memory_order_relaxed));
+  return true;
+}
+
+void MemoryBudget::release(ByteCount bytes) {
+  const std::uint64_t before = used_.fetch_sub(bytes.value(), std::memory_order_relaxed);
+  SLUICE_ASSERT(before >= bytes.value(), "only what was reserved is released");
+}
+
+ByteChain::ByteChain(ByteChain&& other) noexcept
+    : budget_(other.budget_),
+      slabs_(std::exchange(other.slabs_, {})),
+      size_(std::exchange(other.size_, 0)) {}
+
+ByteChain& ByteChain::operator=(ByteChain&& other) noexcept {
+  if (this == &other) return *this;
+  clear();
+  budget_ = other.budget_;
+  slabs_ = std::exchange(other.slabs_, {});
+  size_ = std::exchange(other.size_, 0);
+  return *this;
+}
+
+ByteChain::~ByteChain() { clear(); }
+
+Result<void> ByteChain::append(std::string_view bytes) {
+  const std::size_t slabs_needed = (size_ + bytes.size() + kSlabBytes - 1) / kSlabBytes;
+  const std::size_t slabs_new = slabs_needed - slabs_.size();
+  if (slabs_new > 0) {
+    if (!budget_->try_reserve(ByteCount(slabs_new * kSlabBytes)))
+      return fail(ErrorCode::out_of_budget, "the memory budget is used up");
+    while (slabs_.size() < slabs_needed)
+      slabs_.push_back(std::make_unique_for_overwrite<char[]>(kSlabBytes));
+  }
+  while (!bytes.empty()) {
+    const std::size_t offset = size_ % kSlabBytes;
+    const std::size_t part = std::min(bytes.size(), kSlabBytes - offset);
+    std::memcpy(slabs_[size_ / kSlabBytes].get() + offset, bytes.data(), part);
+    size_ += part;
+    bytes.remove_prefix(part);
+  }
+  return {};
+}
+
+void ByteChain::clear() {
+  if (slabs_.empty()) return;
+  budget_->release(ByteCount(slabs_.size() * kSlabBytes));
+  slabs_.clear();
+  size_ = 0;
+}
+
+std::string_view ByteChain::piece(std::size_t index) const {
+  SLUICE_ASSERT(index < slabs_.size(), "the piece exists");
+  const std::size_t begin = index * kSlabBytes;
+  return {slabs_[index].get(), std::min(kSlabBytes, size_ - begin)};
+}
+
+std::string ByteChain::to_string() const {
+  std::string text;
+  text.reserve(size_);
+  for (std::size_t index = 0; index < piece_count(); ++index) text += piece(index);
+  return text;
+}
+
+}  // namespace sluice
