@@ -1,0 +1,91 @@
+// LoadConnection: one connection of sluice-load. Takes messages from the plan and submits them, a
+// batch of `depth` at a time; opens a new connection when one breaks.
+//
+// A message counts as accepted when its last reply is 2xx, as rejected when a reply refuses it, as
+// unknown when the connection broke before. Lives on one shard.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/ledger.h"
+#include "bench/load_plan.h"
+#include "core/metrics.h"
+#include "core/shard.h"
+#include "core/socket.h"
+
+namespace sluice::bench {
+
+// How a message travels: by what the server offers, or as told.
+enum class LoadMode : std::uint8_t { automatic, plain, pipelining, chunking };
+
+struct ConnectionSettings {
+  Endpoint to;
+  LoadMode mode = LoadMode::automatic;
+  unsigned depth = 1;
+  Duration give_up = std::chrono::seconds(30);  // without any connection for that long
+};
+
+// Counted per shard.
+struct LoadCounters {
+  std::uint64_t accepted = 0;
+  std::uint64_t recipients = 0;
+  std::uint64_t rejected = 0;
+  std::uint64_t unknown = 0;
+  std::uint64_t connections = 0;
+  std::uint64_t connection_failures = 0;
+  std::map<int, std::uint64_t> refusals;  // by reply code
+  Histogram latency;                      // from the first byte sent to the last reply
+};
+
+class LoadConnection {
+ public:
+  LoadConnection(Shard& shard, const ConnectionSettings& settings, LoadPlan& plan,
+                 LoadCounters& counters, Ledger& ledger);
+
+  // Until the plan is exhausted, or no connection could be had for `give_up`.
+  Task<void> run();
+
+ private:
+  struct Answer {
+    int code;
+    std::string text;  // of its last line
+  };
+  // A message on its way: what was accepted of it so far.
+  struct InFlight {
+    PlannedMessage message;
+    std::string bytes;
+    std::vector<bool> recipients;
+    bool has_mail = false;
+    bool is_ended = false;
+  };
+
+  Task<Result<void>> open();
+  Task<Result<void>> submit_batches();
+  Task<Result<void>> wait_until_due(Instant due);
+  Task<Result<void>> submit_batch();
+  Task<Result<void>> submit_chunked();
+  Task<Result<void>> submit_by_data();
+  Task<Result<void>> read_envelope_replies(InFlight& flight);
+  Task<Result<void>> send(std::vector<std::string_view> pieces);
+  Task<Result<Answer>> read_answer();
+  Task<Result<Answer>> exchange(std::string line);
+  void take_batch();
+  std::string envelope_commands(const InFlight& flight) const;
+  void finish(InFlight& flight, const Answer& answer);
+  void lose_batch();
+
+  Shard& shard_;
+  const ConnectionSettings& settings_;
+  LoadPlan& plan_;
+  LoadCounters& counters_;
+  Ledger& ledger_;
+  std::unique_ptr<Stream> stream_;
+  LoadMode mode_ = LoadMode::plain;
+  std::vector<InFlight> batch_;
+  Instant batch_start_{0};
+};
+
+}  // namespace sluice::bench
