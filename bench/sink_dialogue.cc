@@ -289,6 +289,7 @@ std::size_t SinkDialogue::take_data(std::string_view input, std::string& output)
   std::size_t taken = 0;
   while (taken < input.size()) {
     std::string_view rest = input.substr(taken);
+    std::size_t dots = 0;
     if (at_line_start_ && rest.starts_with('.')) {
       if (rest.size() < 3) break;
       if (rest.starts_with(".\r\n")) {
@@ -297,7 +298,7 @@ std::size_t SinkDialogue::take_data(std::string_view input, std::string& output)
         return taken + 3;
       }
       rest.remove_prefix(1);
-      ++taken;
+      dots = 1;
     }
     const void* newline = std::memchr(rest.data(), '\n', rest.size());
     const std::size_t length =
@@ -309,7 +310,7 @@ std::size_t SinkDialogue::take_data(std::string_view input, std::string& output)
     if (newline != nullptr && !is_line) count(Violation::bare_newline);
     at_line_start_ = is_line;
     check_.add(rest.substr(0, length));
-    taken += length;
+    taken += dots + length;
   }
   return taken;
 }
