@@ -12,7 +12,7 @@
 
 namespace sluice {
 
-inline constexpr std::size_t kConfigFileBytesMax = 4 << 20;
+inline constexpr std::size_t kConfigFileBytesMax = 1 << 20;
 inline constexpr std::size_t kConfigLineBytesMax = 16 << 10;  // bounds the depth of dotted keys too
 inline constexpr std::size_t kConfigFilesMax = 1000;
 

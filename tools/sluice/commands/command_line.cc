@@ -64,7 +64,8 @@ int run_command_line(CLI::App& app, const ExitStatus& status, int argc, const ch
   }
   const CLI::App& command = innermost(app);
   const bool needs_subcommand = !names_of_subcommands(command).empty();
-  if (needs_subcommand) fmt::print("{}", command.help());
+  const auto* const parent = command.get_parent();
+  if (needs_subcommand) fmt::print("{}", command.help(parent ? full_name(*parent) : ""));
   return status.value;
 }
 

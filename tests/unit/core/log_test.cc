@@ -1,0 +1,202 @@
+#include "core/log.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace sluice {
+namespace {
+
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+class LogTest : public testing::Test {
+ protected:
+  LogTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "sluice_log_XXXXXX").string();
+    directory_ = ::mkdtemp(name.data());
+  }
+  ~LogTest() override {
+    close_log();
+    EXPECT_TRUE(open_log({}).has_value());  // the level that other tests expect
+    close_log();
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::string path() const { return directory_ / "log"; }
+
+  LogSettings settings(LogFormat format = LogFormat::text) const {
+    return {.level = LogLevel::info, .format = format, .file = path()};
+  }
+
+  static std::vector<std::string> lines_of(const std::string& file) {
+    std::ifstream input(file);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(input, line);) lines.push_back(line);
+    return lines;
+  }
+
+  // The lines that `log` writes.
+  std::vector<std::string> lines(LogFormat format, auto log) const {
+    EXPECT_TRUE(open_log(settings(format)).has_value());
+    log();
+    close_log();
+    return lines_of(path());
+  }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(LogTest, WritesTimeLevelEventAndFields) {
+  const auto written = lines(LogFormat::text, [] {
+    SLUICE_LOG(info, "delivery_deferred", {"site", "example.net"}, {"attempts", 3});
+  });
+  ASSERT_EQ(written.size(), 1U);
+  EXPECT_THAT(written[0], MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z info    "
+                                       "delivery_deferred site=example.net attempts=3"));
+}
+
+TEST_F(LogTest, QuotesWhatWouldReadAsSomethingElse) {
+  const auto written = lines(LogFormat::text, [] {
+    SLUICE_LOG(info, "e", {"space", "a b"}, {"empty", ""}, {"quote", "say \"x\""}, {"pair", "a=b"});
+  });
+  EXPECT_THAT(written.at(0), EndsWith(R"(e space="a b" empty="" quote="say \"x\"" pair="a=b")"));
+}
+
+TEST_F(LogTest, NoValueEndsItsLineOrReachesTheTerminal) {
+  const auto written = lines(LogFormat::text, [] {
+    SLUICE_LOG(info, "e", {"v", "a\r\n2026 error forged\x1b[31m\x7f"}, {"c1", "\xC2\x9B"});
+  });
+  ASSERT_EQ(written.size(), 1U);
+  EXPECT_THAT(written[0], EndsWith(R"(v="a\r\n2026 error forged\x1b[31m\x7f" c1="\xc2\x9b")"));
+}
+
+TEST_F(LogTest, KeepsUtf8AndEscapesOtherBytes) {
+  const auto written = lines(
+      LogFormat::text, [] { SLUICE_LOG(info, "e", {"good", "é€😀"}, {"bad", "\xff\xc0\x80"}); });
+  EXPECT_THAT(written.at(0), EndsWith(R"(good="é€😀" bad="\xff\xc0\x80")"));
+}
+
+TEST_F(LogTest, CutsAValueThatIsTooLong) {
+  const std::string value(5000, 'x');
+  const auto written = lines(LogFormat::text, [&] { SLUICE_LOG(info, "e", {"v", value}); });
+  EXPECT_THAT(written.at(0), EndsWith(" v=" + std::string(4096, 'x')));
+}
+
+TEST_F(LogTest, WritesJsonThatParses) {
+  const auto written = lines(LogFormat::json, [] {
+    SLUICE_LOG(warning, "peer_lost", {"site", "a \"b\"\n\xff"}, {"attempts", -3}, {"text", "7"});
+  });
+  ASSERT_EQ(written.size(), 1U);
+  const auto json = nlohmann::json::parse(written[0]);
+  EXPECT_EQ(json["level"], "warning");
+  EXPECT_EQ(json["event"], "peer_lost");
+  EXPECT_EQ(json["site"], "a \"b\"\n\u00ff");
+  EXPECT_EQ(json["attempts"], -3);
+  EXPECT_EQ(json["text"], "7");
+}
+
+TEST_F(LogTest, LeavesOutWhatIsBelowItsLevel) {
+  const auto written = lines(LogFormat::text, [] {
+    SLUICE_LOG(debug, "unheard");
+    SLUICE_LOG(error, "heard");
+  });
+  ASSERT_EQ(written.size(), 1U);
+  EXPECT_THAT(written[0], EndsWith("error   heard"));
+}
+
+TEST_F(LogTest, ReopensAfterARotation) {
+  ASSERT_TRUE(open_log(settings()).has_value());
+  SLUICE_LOG(info, "before");
+  const std::string rotated = path() + ".1";
+  std::filesystem::rename(path(), rotated);
+  reopen_log();
+  SLUICE_LOG(info, "after");
+  close_log();
+
+  // The first line was still queued or already written: no line is lost either way.
+  auto all = lines_of(rotated);
+  for (auto& line : lines_of(path())) all.push_back(std::move(line));
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_THAT(lines_of(path()).back(), EndsWith("after"));
+}
+
+TEST_F(LogTest, SaysWhichFileCannotBeOpened) {
+  const auto opened = open_log({.file = directory_ / "missing" / "log"});
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_THAT(opened.error().sentence(),
+              AllOf(HasSubstr("missing/log"), HasSubstr("No such file")));
+}
+
+TEST_F(LogTest, TakesLinesFromManyThreads) {
+  const auto written = lines(LogFormat::text, [] {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([thread] {
+        for (int i = 0; i < 500; ++i) SLUICE_LOG(info, "e", {"thread", thread}, {"i", i});
+      });
+    }
+  });
+  EXPECT_EQ(written.size(), 2000U);
+}
+
+TEST_F(LogTest, CountsAndReportsTheLinesThatAFullQueueDropped) {
+  // Nobody reads the pipe at first, so that the writer waits and the queue fills.
+  ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
+  const int reader = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  ASSERT_TRUE(open_log(settings()).has_value());
+  const std::uint64_t dropped_before = log_lines_dropped();
+  constexpr std::uint64_t kLines = 20'000;
+  for (std::uint64_t i = 0; i < kLines; ++i) SLUICE_LOG(info, "e", {"i", i});
+  const std::uint64_t dropped = log_lines_dropped() - dropped_before;
+  EXPECT_GT(dropped, 0U);
+
+  std::string written;
+  std::jthread drain([&] {
+    std::array<char, 65536> chunk{};
+    while (written.find("event=last") == std::string::npos) {
+      const auto count = ::read(reader, chunk.data(), chunk.size());
+      if (count <= 0) return;
+      written.append(chunk.data(), static_cast<std::size_t>(count));
+    }
+  });
+  close_log();
+  ASSERT_TRUE(open_log(settings()).has_value());
+  SLUICE_LOG(info, "end", {"event", "last"});
+  close_log();
+  drain.join();
+  ::close(reader);
+
+  std::uint64_t reported = 0;
+  for (auto at = written.find("log_lines_dropped count="); at != std::string::npos;
+       at = written.find("log_lines_dropped count=", at + 1)) {
+    reported += std::stoull(written.substr(at + 24));
+  }
+  EXPECT_EQ(reported, dropped);
+  const auto lines_written = static_cast<std::uint64_t>(std::ranges::count(written, '\n'));
+  EXPECT_GE(lines_written, kLines - dropped);
+}
+
+TEST_F(LogTest, WritesToStandardErrorBeforeItIsOpened) {
+  testing::internal::CaptureStderr();
+  SLUICE_LOG(warning, "early", {"reason", "no log yet"});
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              EndsWith("warning early reason=\"no log yet\"\n"));
+}
+
+}  // namespace
+}  // namespace sluice
