@@ -1,6 +1,7 @@
-// MessageId: names a message for ever. 128 bits: 48 of wall time in milliseconds, 8 of the partition,
-// 72 of a per-shard seeded sequence, so ids sort by time and never repeat. Written as 26 characters
-// of Crockford base32: the same text stands in Received:, in the 250 reply, in logs and commands.
+// MessageId: names a message for ever. 128 bits: 48 of wall time in milliseconds, 8 of the
+// partition, 72 of a per-shard seeded sequence, so ids sort by time and never repeat. Written as 26
+// characters of Crockford base32: the same text stands in Received:, in the 250 reply, in logs and
+// commands.
 #pragma once
 
 #include <array>

@@ -1,13 +1,14 @@
 // Spool: what we promised to keep. Accepts messages durably, gives them back, records what became
 // of their envelopes, and finds them again after a start.
 //
-// Each partition is an LMDB environment with one committer thread and one reader thread. Shards call
-// the verbs below and are answered through their mailboxes; no shard touches LMDB. The spool knows
-// no SMTP: metadata are opaque bytes.
+// Each partition is an LMDB environment with one committer thread and one reader thread. Shards
+// call the verbs below and are answered through their mailboxes; no shard touches LMDB. The spool
+// knows no SMTP: metadata are opaque bytes.
 //
-// Contract (docs/architecture.md, "What the spool promises"): accept() returns only when the message
-// is on disk; an outcome that was recorded but not committed at a crash is forgotten, so the envelope
-// is attempted again; a damaged body is never returned; a full disk refuses new mail and nothing else.
+// Contract (docs/architecture.md, "What the spool promises"): accept() returns only when the
+// message is on disk; an outcome that was recorded but not committed at a crash is forgotten, so
+// the envelope is attempted again; a damaged body is never returned; a full disk refuses new mail
+// and nothing else.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,7 @@ class Shard;
 
 namespace sluice::spool {
 
-inline constexpr std::size_t kBodyPartBytes = 1 << 20;       // longer bodies are stored in parts of this
+inline constexpr std::size_t kBodyPartBytes = 1 << 20;  // longer bodies are stored in parts of this
 inline constexpr std::size_t kEnvelopesPerMessageMax = 1000;
 inline constexpr std::size_t kRecipientsPerEnvelopeMax = 1000;
 inline constexpr std::size_t kMetadataBytesMax = 512 * 1024;
@@ -41,16 +42,18 @@ inline constexpr std::size_t kAttemptsKept = 4;
 
 struct SpoolSettings {
   std::string directory;
-  unsigned partitions = 0;                        // 0: one per four cores
-  ByteCount size = gibibytes(64);                 // map of each partition
-  ByteCount disk_free = gibibytes(1);             // below it: storage_full
+  unsigned partitions = 0;             // 0: one per four cores
+  ByteCount size = gibibytes(64);      // map of each partition
+  ByteCount disk_free = gibibytes(1);  // below it: storage_full
+  // How long a pack lies nearly empty before what is left in it is moved; most end by themselves.
+  Duration compaction_delay = std::chrono::seconds(10);
 };
 
 // One envelope of a new message.
 struct NewEnvelope {
-  std::string queue;            // "campaign:tenant@domain"
-  std::string metadata;         // opaque: recipients
-  std::uint16_t recipients;     // how many
+  std::string queue;         // "campaign:tenant@domain"
+  std::string metadata;      // opaque: recipients
+  std::uint16_t recipients;  // how many
   std::uint8_t klass;
   WallTime next_attempt;
   WallTime expiry;
@@ -68,7 +71,7 @@ class IncomingBody {
 
 struct NewMessage {
   MessageId id;
-  std::string metadata;         // opaque, shared by the envelopes: reverse-path, trace header
+  std::string metadata;  // opaque, shared by the envelopes: reverse-path, trace header
   std::vector<NewEnvelope> envelopes;
   std::unique_ptr<IncomingBody> body;
 };
@@ -100,8 +103,8 @@ struct EndedRecipients {
 // What became of an envelope in one attempt.
 struct EnvelopeOutcome {
   EnvelopeKey key;
-  std::vector<std::uint16_t> ended;   // positions of the recipients that ended now
-  EndedRecipients counts;             // their number by kind; total() == ended.size()
+  std::vector<std::uint16_t> ended;  // positions of the recipients that ended now
+  EndedRecipients counts;            // their number by kind; total() == ended.size()
   // What stays pending (ignored when every recipient has ended):
   std::uint16_t attempts = 0;
   WallTime next_attempt = WallTime(0);
@@ -111,7 +114,7 @@ struct EnvelopeOutcome {
 // An envelope as the queues need it: no recipients, no body.
 struct WaitingEnvelope {
   EnvelopeKey key;
-  std::uint32_t queue;          // number; names by queue_name()
+  std::uint32_t queue;  // number; names by queue_name()
   WallTime next_attempt;
   WallTime expiry;
   std::uint16_t attempts;
@@ -123,9 +126,9 @@ struct WaitingEnvelope {
 struct StoredEnvelope {
   std::string message_metadata;
   std::string envelope_metadata;
-  std::vector<bool> ended;             // by recipient position
+  std::vector<bool> ended;  // by recipient position
   std::uint64_t body_bytes = 0;
-  std::uint32_t body_parts = 0;        // 0: `body` holds it; else read_part()
+  std::uint32_t body_parts = 0;  // 0: `body` holds it; else read_part()
   std::shared_ptr<const ByteChain> body;
 };
 
@@ -137,7 +140,7 @@ struct EnvelopeDetails {
   std::string envelope_metadata;
   std::vector<bool> ended;
   std::uint64_t body_bytes = 0;
-  std::vector<AttemptNote> attempts;   // oldest first
+  std::vector<AttemptNote> attempts;  // oldest first
 };
 
 // Recipients, by what became of them. received = the sum of the others, at every commit.
@@ -186,14 +189,14 @@ class Spool {
   // storage_full: nothing was stored, answer 452. storage_failed: 451.
   virtual Task<Result<AcceptedMessage>> accept(Shard& shard, NewMessage message) = 0;
 
-  // Reads an envelope for an attempt. not_found when it has ended; corrupt when it is damaged (it is
-  // then quarantined); out_of_budget: try again when a body was released.
+  // Reads an envelope for an attempt. not_found when it has ended; corrupt when it is damaged (it
+  // is then quarantined); out_of_budget: try again when a body was released.
   virtual Task<Result<StoredEnvelope>> read(Shard& shard, EnvelopeKey key, ReadBody body) = 0;
   virtual Task<Result<std::shared_ptr<const ByteChain>>> read_part(Shard& shard, EnvelopeKey key,
                                                                    std::uint32_t part) = 0;
 
-  // Hands an outcome over; it becomes durable within about 20 ms. Returns at once unless the bound on
-  // outcomes not yet committed is reached.
+  // Hands an outcome over; it becomes durable within about 20 ms. Returns at once unless the bound
+  // on outcomes not yet committed is reached.
   virtual Task<Result<void>> record(Shard& shard, EnvelopeOutcome outcome) = 0;
 
   // Returns when everything handed over before is durable.
@@ -206,7 +209,7 @@ class Spool {
   virtual std::uint32_t queue_number(std::string_view name) = 0;
   virtual std::string queue_name(std::uint32_t number) const = 0;
 
-  virtual Accounting accounting() const = 0;       // as of the last commit; any thread
+  virtual Accounting accounting() const = 0;  // as of the last commit; any thread
   virtual std::vector<const MetricRegistry*> metrics() const = 0;
 
   // Ends the threads after a last commit. Shards must no longer wait for the spool.

@@ -1,0 +1,214 @@
+#include "spool/environment.h"
+
+#include <fmt/format.h>
+#include <lmdb.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cerrno>
+#include <cstring>
+
+#include "core/assert.h"
+
+namespace sluice::spool {
+
+namespace {
+
+constexpr std::array<const char*, kTables> kTableNames = {
+    "meta", "packs", "parts", "envelopes", "deferrals", "quarantine", "queues"};
+// Without read-ahead: records and bodies share the file, and a walk over records would read bodies.
+constexpr unsigned kFlags = MDB_NOTLS | MDB_NORDAHEAD;
+constexpr unsigned kReadOnlyFlags = kFlags | MDB_RDONLY | MDB_NOLOCK;
+constexpr mdb_mode_t kFileMode = 0640;
+constexpr MDB_dbi kFreeList = 0;
+constexpr std::string_view kFormatKey = "format";
+static_assert(std::endian::native == std::endian::little,
+              "numbers lie on disk in little-endian order");
+
+ByteCount rounded_to_pages(ByteCount size) {
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  return ByteCount((size.value() + page - 1) / page * page);
+}
+
+// Why a partition could not be opened, and what to do.
+Error explain_open_failure(const std::string& directory, int status) {
+  auto error = lmdb_error(directory, status);
+  std::string_view advice;
+  switch (status) {
+    case EACCES:
+    case EPERM:
+      advice = ": give the directory and its files to the user that runs sluice (chown)";
+      break;
+    case EROFS:
+      advice = ": its file system is mounted read-only";
+      break;
+    case ENOMEM:
+      advice =
+          ": no address space for a map of spool_size bytes; raise the limit (ulimit -v) or lower "
+          "it";
+      break;
+    case ENOSPC:
+    case EDQUOT:
+      advice = ": free some space on its file system";
+      break;
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+      advice = ": data.mdb is no spool of this program; move it away or name another directory";
+      break;
+    default:
+      break;
+  }
+  return Error(error.code(), error.sentence() + std::string(advice));
+}
+
+// The pages in LMDB's free list: each value is a count and as many page numbers.
+Result<std::uint64_t> count_free_pages(MDB_txn* transaction) {
+  MDB_cursor* cursor = nullptr;
+  int status = mdb_cursor_open(transaction, kFreeList, &cursor);
+  if (status != 0) return std::unexpected(lmdb_error("free list", status));
+  std::uint64_t pages = 0;
+  MDB_val key{};
+  MDB_val value{};
+  while ((status = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    pages += *static_cast<const std::size_t*>(value.mv_data);
+  }
+  mdb_cursor_close(cursor);
+  if (status != MDB_NOTFOUND) return std::unexpected(lmdb_error("free list", status));
+  return pages;
+}
+
+}  // namespace
+
+Error lmdb_error(std::string_view what, int status) {
+  std::string sentence(what);
+  sentence += ": ";
+  sentence += mdb_strerror(status);
+  switch (status) {
+    case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT:
+      return Error(ErrorCode::storage_full, std::move(sentence));
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+      return Error(ErrorCode::corrupt, std::move(sentence));
+    case MDB_VERSION_MISMATCH:
+      return Error(ErrorCode::unsupported, std::move(sentence));
+    case MDB_NOTFOUND:
+    case ENOENT:
+      return Error(ErrorCode::not_found, std::move(sentence));
+    case MDB_KEYEXIST:
+      return Error(ErrorCode::already_exists, std::move(sentence));
+    case EACCES:
+      return Error(ErrorCode::refused, std::move(sentence));
+    default:
+      return Error(ErrorCode::storage_failed, std::move(sentence));
+  }
+}
+
+Result<std::unique_ptr<Environment>> Environment::open(const std::string& directory,
+                                                       ByteCount map_size, Access access) {
+  std::unique_ptr<Environment> environment(new Environment(directory));
+  if (auto opened = environment->open_map(map_size, access); !opened) {
+    return std::unexpected(std::move(opened).error());
+  }
+  if (auto opened = environment->open_tables(access); !opened) {
+    return std::unexpected(std::move(opened).error());
+  }
+  return environment;
+}
+
+Environment::~Environment() {
+  if (handle_ != nullptr) mdb_env_close(handle_);
+}
+
+Result<void> Environment::open_map(ByteCount map_size, Access access) {
+  int status = mdb_env_create(&handle_);
+  if (status != 0) return std::unexpected(lmdb_error(directory_, status));
+  status = mdb_env_set_maxdbs(handle_, kTables);
+  SLUICE_ASSERT(status == 0, "the environment is not open yet");
+  // LMDB takes the size of what exists where that is larger.
+  if (access == Access::read_write) {
+    status = mdb_env_set_mapsize(handle_, rounded_to_pages(map_size).value());
+    if (status != 0) return std::unexpected(lmdb_error(directory_, status));
+  }
+  const auto flags = access == Access::read_write ? kFlags : kReadOnlyFlags;
+  status = mdb_env_open(handle_, directory_.c_str(), flags, kFileMode);
+  if (status != 0) return std::unexpected(explain_open_failure(directory_, status));
+  return {};
+}
+
+Result<void> Environment::open_tables(Access access) {
+  const bool is_read_only = access == Access::read_only;
+  MDB_txn* transaction = nullptr;
+  int status = mdb_txn_begin(handle_, nullptr, is_read_only ? MDB_RDONLY : 0U, &transaction);
+  if (status != 0) return std::unexpected(lmdb_error(directory_, status));
+  for (std::size_t i = 0; i < kTables; ++i) {
+    status = mdb_dbi_open(transaction, kTableNames[i], is_read_only ? 0U : MDB_CREATE, &tables_[i]);
+    if (status != 0) {
+      mdb_txn_abort(transaction);
+      return std::unexpected(lmdb_error(directory_ + ": table " + kTableNames[i], status));
+    }
+    // Before anything is changed, and before tables are missed that a newer format may lack.
+    if (i > 0) continue;
+    if (auto known = check_format(transaction, access); !known) {
+      mdb_txn_abort(transaction);
+      return known;
+    }
+  }
+  status = mdb_txn_commit(transaction);
+  if (status != 0) return std::unexpected(explain_open_failure(directory_, status));
+  return {};
+}
+
+Result<void> Environment::check_format(MDB_txn* transaction, Access access) {
+  MDB_val key{.mv_size = kFormatKey.size(), .mv_data = const_cast<char*>(kFormatKey.data())};
+  MDB_val value{};
+  int status = mdb_get(transaction, table(Table::meta), &key, &value);
+  if (status == MDB_NOTFOUND && access == Access::read_write) {
+    std::uint32_t version = kFormatVersion;
+    value = {.mv_size = sizeof(version), .mv_data = &version};
+    status = mdb_put(transaction, table(Table::meta), &key, &value, 0);
+    if (status == 0) return {};
+  }
+  if (status != 0) return std::unexpected(lmdb_error(directory_ + ": format version", status));
+
+  std::uint32_t version = 0;
+  if (value.mv_size != sizeof(version))
+    return fail(ErrorCode::corrupt, directory_ + ": the format version is damaged");
+  std::memcpy(&version, value.mv_data, sizeof(version));
+  if (version <= kFormatVersion) return {};
+  return fail(
+      ErrorCode::unsupported,
+      fmt::format(
+          "{} was written by a newer sluice (format {}, this one knows up to {}): run the newer "
+          "version, or give this one another spool directory",
+          directory_, version, kFormatVersion));
+}
+
+Result<MapUse> Environment::map_use() const {
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  mdb_env_info(handle_, &info);
+  mdb_env_stat(handle_, &stat);
+  const std::uint64_t touched = (info.me_last_pgno + 1) * stat.ms_psize;
+  // Below three quarters nobody needs to know how much of it is free again.
+  if (touched < info.me_mapsize / 4 * 3) return MapUse{.used = touched, .total = info.me_mapsize};
+
+  MDB_txn* transaction = nullptr;
+  const int status = mdb_txn_begin(handle_, nullptr, MDB_RDONLY, &transaction);
+  if (status != 0) return std::unexpected(lmdb_error("map use", status));
+  const auto free_pages = count_free_pages(transaction);
+  mdb_txn_abort(transaction);
+  if (!free_pages) return std::unexpected(free_pages.error());
+  return MapUse{.used = touched - *free_pages * stat.ms_psize, .total = info.me_mapsize};
+}
+
+bool Environment::is_usable() const {
+  MDB_txn* transaction = nullptr;
+  if (mdb_txn_begin(handle_, nullptr, 0, &transaction) != 0) return false;
+  mdb_txn_abort(transaction);
+  return true;
+}
+
+}  // namespace sluice::spool

@@ -1,0 +1,43 @@
+#include "spool/space_watch.h"
+
+#include <sys/statvfs.h>
+
+#include "core/log.h"
+
+namespace sluice::spool {
+
+SpaceWatch::SpaceWatch(const Environment& environment, ByteCount disk_free)
+    : environment_(environment), disk_free_(disk_free) {}
+
+void SpaceWatch::check_if_due(Instant now) {
+  if (now >= next_check() || bytes_since_check_ > map_bytes_ / 100) check(now);
+}
+
+void SpaceWatch::check(Instant now) {
+  last_check_ = now;
+  bytes_since_check_ = 0;
+  const auto use = environment_.map_use();
+  if (!use) {
+    SLUICE_LOG(warning, "spool_space_unknown", {"directory", environment_.directory()},
+               {"error", use.error().sentence()});
+    return;
+  }
+  map_bytes_ = use->total;
+  is_exhausted_.store(use->used > use->total / 100 * kExhaustedPercent, std::memory_order_relaxed);
+  const bool has_room = use->used <= use->total / 100 * kRoomPercent && disk_has_room();
+  if (has_room_.exchange(has_room, std::memory_order_relaxed) == has_room) return;
+  if (has_room) {
+    SLUICE_LOG(info, "spool_has_room", {"directory", environment_.directory()});
+  } else {
+    SLUICE_LOG(warning, "spool_full", {"directory", environment_.directory()},
+               {"map_used", use->used}, {"map_total", use->total});
+  }
+}
+
+bool SpaceWatch::disk_has_room() const {
+  struct statvfs disk{};
+  if (statvfs(environment_.directory().c_str(), &disk) != 0) return true;  // the commit will tell
+  return std::uint64_t{disk.f_bavail} * disk.f_frsize >= disk_free_.value();
+}
+
+}  // namespace sluice::spool

@@ -1,0 +1,44 @@
+// SpaceWatch: whether the partition has room for new mail, seen about once per second.
+//
+// New mail stops at 90 % of the map or when the file system has less free than the operator wants
+// to keep; what remains is for the outcomes of what was accepted, which need a little space
+// themselves. check() belongs to the committer's thread; the answers are for any.
+#pragma once
+
+#include <atomic>
+
+#include "core/clock.h"
+#include "spool/environment.h"
+
+namespace sluice::spool {
+
+inline constexpr unsigned kRoomPercent = 90;       // of the map: above it, no room
+inline constexpr unsigned kExhaustedPercent = 97;  // above it, mail in flight is refused as well
+inline constexpr Duration kSpaceCheckInterval = std::chrono::seconds(1);
+
+class SpaceWatch {
+ public:
+  SpaceWatch(const Environment& environment, ByteCount disk_free);
+
+  void check(Instant now);
+  // Looks again when a second has passed or a hundredth of the map was written.
+  void check_if_due(Instant now);
+  void wrote(std::uint64_t bytes) { bytes_since_check_ += bytes; }
+  Instant next_check() const { return last_check_ + kSpaceCheckInterval; }
+
+  bool has_room() const { return has_room_.load(std::memory_order_relaxed); }
+  bool is_exhausted() const { return is_exhausted_.load(std::memory_order_relaxed); }
+
+ private:
+  bool disk_has_room() const;
+
+  const Environment& environment_;
+  ByteCount disk_free_;
+  Instant last_check_{0};
+  std::uint64_t bytes_since_check_ = 0;
+  std::uint64_t map_bytes_ = 0;
+  std::atomic<bool> has_room_{true};
+  std::atomic<bool> is_exhausted_{false};
+};
+
+}  // namespace sluice::spool
