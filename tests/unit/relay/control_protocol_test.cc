@@ -1,0 +1,142 @@
+#include "relay/control_protocol.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::relay {
+namespace {
+
+using Json = nlohmann::json;
+
+TEST(ControlProtocol, GivesBackARequest) {
+  ControlRequest request;
+  request.command = ControlCommand::queue_list;
+  request.limit = 7;
+  request.domain = "example.com";
+  const auto parsed = parse_control_request(encode(request));
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().sentence();
+  EXPECT_EQ(parsed->command, ControlCommand::queue_list);
+  EXPECT_EQ(parsed->limit, 7U);
+  EXPECT_EQ(parsed->domain, "example.com");
+}
+
+TEST(ControlProtocol, GivesBackATimeout) {
+  ControlRequest request;
+  request.command = ControlCommand::drain;
+  request.timeout = std::chrono::minutes(2);
+  const auto parsed = parse_control_request(encode(request));
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->timeout, std::chrono::minutes(2));
+}
+
+struct RequestCase {
+  const char* name;
+  std::string line;
+  bool is_good;
+};
+
+class ControlRequestTable : public testing::TestWithParam<RequestCase> {};
+
+TEST_P(ControlRequestTable, IsJudged) {
+  EXPECT_EQ(parse_control_request(GetParam().line).has_value(), GetParam().is_good);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, ControlRequestTable,
+    testing::Values(
+        RequestCase{"summary", R"({"command":"queue.summary"})", true},
+        RequestCase{"unknown_key_is_of_a_newer_client", R"({"command":"drain","x":1})", true},
+        RequestCase{"empty", "", false}, RequestCase{"no_json", "queue.summary", false},
+        RequestCase{"array", "[]", false}, RequestCase{"no_command", "{}", false},
+        RequestCase{"command_is_number", R"({"command":1})", false},
+        RequestCase{"unknown_command", R"({"command":"queue.eat"})", false},
+        RequestCase{"limit_zero", R"({"command":"queue.list","limit":0})", false},
+        RequestCase{"limit_most", R"({"command":"queue.list","limit":100000})", true},
+        RequestCase{"limit_past_most", R"({"command":"queue.list","limit":100001})", false},
+        RequestCase{"limit_negative", R"({"command":"queue.list","limit":-1})", false},
+        RequestCase{"limit_text", R"({"command":"queue.list","limit":"9"})", false},
+        RequestCase{"domain_too_long",
+                    R"({"command":"queue.list","domain":")" + std::string(256, 'a') + "\"}", false},
+        RequestCase{"deep_nesting", std::string(1000, '['), false},
+        RequestCase{"too_long", std::string(kControlRequestBytesMax + 1, ' '), false}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(ControlProtocol, AnswersAnErrorAsASentence) {
+  const Json answer = Json::parse(answer_error("no such thing"));
+  EXPECT_EQ(answer["ok"], false);
+  EXPECT_EQ(answer["error"], "no such thing");
+}
+
+TEST(ControlProtocol, AnswersOnOneLineWhateverAPeerSaid) {
+  QueueListing listing;
+  listing.envelopes.push_back(QueuedEnvelope{
+      .waiting = {.key = {.message = *spool::MessageId::parse("00000000000000000000000000"),
+                          .ordinal = 1},
+                  .queue = 1,
+                  .next_attempt = WallTime(61'000),
+                  .expiry = WallTime(100'000),
+                  .attempts = 2,
+                  .recipients_pending = 3,
+                  .klass = 0},
+      .queue = "example.com",
+      .waits_for = "line\nbreak \xff"});
+  const std::string text = answer_listing(listing, WallTime(1'000));
+  EXPECT_EQ(text.find('\n'), text.size() - 1);
+  const Json answer = Json::parse(text);
+  const Json& envelope = answer["envelopes"][0];
+  EXPECT_EQ(envelope["next_attempt_in_seconds"], 60);
+  EXPECT_EQ(envelope["next_attempt"], "1970-01-01T00:01:01.000Z");
+  EXPECT_EQ(envelope["recipients_pending"], 3);
+}
+
+TEST(ControlProtocol, ShowsWhichRecipientsHaveEnded) {
+  ShownEnvelope shown{.details = {.waiting = {.key = {.message = *spool::MessageId::parse(
+                                                          "00000000000000000000000000"),
+                                                      .ordinal = 0},
+                                              .queue = 1,
+                                              .next_attempt = WallTime(0),
+                                              .expiry = WallTime(1),
+                                              .attempts = 1,
+                                              .recipients_pending = 1,
+                                              .klass = 0},
+                                  .queue = "example.com",
+                                  .message_metadata = {},
+                                  .envelope_metadata = {},
+                                  .ended = {true, false},
+                                  .body_bytes = 10,
+                                  .attempts = {{.time = WallTime(5),
+                                                .host = "mx.example.com[192.0.2.1]:25",
+                                                .source = {},
+                                                .reply = "450 4.2.1 later"}}},
+                      .message = {},
+                      .envelope = {.recipients = {"a@example.com", "b@example.com"}, .unknown = {}},
+                      .waits_for = "retry"};
+  shown.message.reverse_path = "s@example.org";
+  const auto id = shown.details.waiting.key.message;
+  const Json answer = Json::parse(answer_message(id, {shown}, WallTime(1)));
+  const Json& envelope = answer["envelopes"][0];
+  EXPECT_EQ(envelope["recipients"][0]["state"], "ended");
+  EXPECT_EQ(envelope["recipients"][1]["state"], "pending");
+  EXPECT_EQ(envelope["last_attempts"][0]["reply"], "450 4.2.1 later");
+  EXPECT_EQ(envelope["next_attempt"], nullptr);
+  EXPECT_EQ(answer["from"], "s@example.org");
+}
+
+TEST(ControlProtocol, ReportsWhatIsPendingAfterTheLastCommit) {
+  QueueOverview overview;
+  overview.accounting.received = 5;
+  overview.accounting.delivered = 3;
+  overview.accounting.queued = 2;
+  const Json answer = Json::parse(answer_overview(overview, RelayFacts(), WallTime(1)));
+  EXPECT_EQ(answer["pending"], 2);
+  EXPECT_EQ(answer["accounting"]["delivered"], 3);
+}
+
+TEST(QueueReport, TakesTheDomainFromAQueuesName) {
+  EXPECT_EQ(domain_of_queue("example.com"), "example.com");
+  EXPECT_EQ(domain_of_queue("spring:acme@example.com"), "example.com");
+}
+
+}  // namespace
+}  // namespace sluice::relay

@@ -1,0 +1,93 @@
+// FakeSpool: a spool in memory, for tests of what stands before it. Accepts at once, fails as told,
+// and remembers what it was given.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/shard.h"
+#include "spool/spool.h"
+
+namespace sluice::relay {
+
+// A body as one string. `failure` is what append() says, when set.
+class FakeBody final : public spool::IncomingBody {
+ public:
+  FakeBody(std::string& text, const std::optional<Error>& failure)
+      : text_(text), failure_(failure) {
+    text_.clear();
+  }
+  Task<Result<void>> append(std::string_view bytes) override {
+    if (failure_) co_return std::unexpected(Error(failure_->code(), failure_->sentence()));
+    text_ += bytes;
+    co_return Result<void>();
+  }
+  std::uint64_t size() const override { return text_.size(); }
+
+ private:
+  std::string& text_;
+  const std::optional<Error>& failure_;
+};
+
+class FakeSpool final : public spool::Spool {
+ public:
+  bool is_roomy = true;
+  std::optional<Error> append_failure;
+  std::optional<Error> accept_failure;
+  int receiving = 0;  // begin_receiving() less end_receiving()
+  std::string body;   // of the last message
+  std::vector<spool::NewMessage> accepted;
+
+  void start(Callbacks) override {}
+  spool::PartitionId partition_of(ShardId) const override { return 0; }
+  bool has_room() const override { return is_roomy; }
+  std::unique_ptr<spool::IncomingBody> begin_body(Shard&, spool::MessageId) override {
+    return std::make_unique<FakeBody>(body, append_failure);
+  }
+  void begin_receiving(ShardId) override { ++receiving; }
+  void end_receiving(ShardId) override { --receiving; }
+
+  Task<Result<spool::AcceptedMessage>> accept(Shard& shard, spool::NewMessage message) override {
+    co_await yield(shard);  // as the real one, it answers later
+    if (accept_failure) {
+      co_return std::unexpected(Error(accept_failure->code(), accept_failure->sentence()));
+    }
+    const spool::MessageId id = message.id;
+    accepted.push_back(std::move(message));
+    co_return spool::AcceptedMessage{.id = id, .body = nullptr};
+  }
+  Task<Result<spool::StoredEnvelope>> read(Shard&, spool::EnvelopeKey, spool::ReadBody) override {
+    co_return fail(ErrorCode::not_found, "the fake gives nothing back");
+  }
+  Task<Result<std::shared_ptr<const ByteChain>>> read_part(Shard&, spool::EnvelopeKey,
+                                                           std::uint32_t) override {
+    co_return fail(ErrorCode::not_found, "the fake gives nothing back");
+  }
+  Task<Result<void>> record(Shard&, spool::EnvelopeOutcome) override { co_return Result<void>(); }
+  Task<Result<void>> flush(Shard&) override { co_return Result<void>(); }
+  Task<Result<std::vector<spool::EnvelopeDetails>>> inspect(Shard&, spool::MessageId) override {
+    co_return fail(ErrorCode::not_found, "the fake gives nothing back");
+  }
+  std::uint32_t queue_number(std::string_view name) override {
+    return queues_.emplace(std::string(name), static_cast<std::uint32_t>(queues_.size()))
+        .first->second;
+  }
+  std::string queue_name(std::uint32_t number) const override {
+    for (const auto& [name, known] : queues_) {
+      if (known == number) return name;
+    }
+    return {};
+  }
+  spool::Accounting accounting() const override { return {}; }
+  std::vector<const MetricRegistry*> metrics() const override { return {}; }
+  void stop() override {}
+
+ private:
+  std::map<std::string, std::uint32_t> queues_;
+};
+
+}  // namespace sluice::relay

@@ -1,0 +1,213 @@
+// The relay answers in JSON; --json prints that, else it becomes text for people. Answers come from
+// our own relay, perhaps of another version: what is missing is shown as empty, never trusted.
+#include "commands/queue.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "commands/control_options.h"
+#include "commands/text_table.h"
+#include "relay/control_client.h"
+
+namespace sluice::commands {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Align = TextTable::Align;
+
+struct QueueOptions {
+  std::shared_ptr<ControlOptions> control;
+  relay::ControlRequest request;
+  bool as_json = false;
+};
+
+Result<std::string> ask(const QueueOptions& options) {
+  SLUICE_TRY(path, control_socket(*options.control));
+  SLUICE_TRY(client, relay::ControlClient::connect(path));
+  if (auto sent = client.send(options.request); !sent) {
+    return std::unexpected(std::move(sent).error());
+  }
+  SLUICE_TRY(line, client.read_line());
+  if (line) return *std::move(line);
+  return fail(ErrorCode::end_of_stream, "the relay closed the connection without an answer");
+}
+
+bool is_true(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && *found == true;
+}
+
+Result<Json> parse_answer(const std::string& line) {
+  Json answer = Json::parse(line, nullptr, false);
+  if (!answer.is_object()) return fail(ErrorCode::syntax, "the relay's answer is no JSON object");
+  if (is_true(answer, "ok")) return answer;
+  const auto error = answer.find("error");
+  const bool is_told = error != answer.end() && error->is_string();
+  return fail(ErrorCode::refused, is_told ? error->get<std::string>() : "the relay refused");
+}
+
+std::string text_at(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return "-";
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+const Json& list_at(const Json& object, const char* key) {
+  static const Json kNone = Json::array();
+  const auto found = object.find(key);
+  return found != object.end() && found->is_array() ? *found : kNone;
+}
+
+const Json& object_at(const Json& object, const char* key) {
+  static const Json kNone = Json::object();
+  const auto found = object.find(key);
+  return found != object.end() && found->is_object() ? *found : kNone;
+}
+
+std::string wait_at(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  const bool is_number = found != object.end() && found->is_number_integer();
+  return is_number ? show_wait(found->get<long long>()) : "-";
+}
+
+void print_summary(const Json& answer) {
+  const Json& relay = object_at(answer, "relay");
+  fmt::print("{} (sluice {}) is {}, {} shards\n\n", text_at(relay, "hostname"),
+             text_at(relay, "version"), text_at(relay, "phase"), text_at(relay, "shards"));
+  TextTable table({{"QUEUE"},
+                   {"ROUTE"},
+                   {"READY", Align::right},
+                   {"SCHEDULED", Align::right},
+                   {"IN FLIGHT", Align::right},
+                   {"NEXT ATTEMPT"},
+                   {"WAITS FOR"}});
+  for (const Json& queue : list_at(answer, "queues")) {
+    table.add({text_at(queue, "queue"), text_at(queue, "route"), text_at(queue, "ready"),
+               text_at(queue, "scheduled"), text_at(queue, "in_flight"),
+               wait_at(queue, "next_attempt_in_seconds"), text_at(queue, "waits_for")});
+  }
+  const Json& totals = object_at(answer, "totals");
+  table.add({text_at(totals, "queues") + " queues", "", text_at(totals, "ready"),
+             text_at(totals, "scheduled"), text_at(totals, "in_flight"), "", ""});
+  fmt::print("{}\nRecipients since the spool was made:\n", table.to_string());
+  TextTable recipients(
+      {{"  RECEIVED"}, {"DELIVERED"}, {"BOUNCED"}, {"EXPIRED"}, {"QUARANTINED"}, {"QUEUED"}});
+  const Json& counts = object_at(answer, "accounting");
+  recipients.add({"  " + text_at(counts, "received"), text_at(counts, "delivered"),
+                  text_at(counts, "bounced"), text_at(counts, "expired"),
+                  text_at(counts, "quarantined"), text_at(counts, "queued")});
+  fmt::print("{}", recipients.to_string());
+}
+
+void print_list(const Json& answer) {
+  TextTable table({{"MESSAGE"},
+                   {"QUEUE"},
+                   {"RECIPIENTS", Align::right},
+                   {"ATTEMPTS", Align::right},
+                   {"NEXT ATTEMPT"},
+                   {"WAITS FOR"},
+                   {"EXPIRES"}});
+  for (const Json& envelope : list_at(answer, "envelopes")) {
+    table.add({text_at(envelope, "id"), text_at(envelope, "queue"),
+               text_at(envelope, "recipients_pending"), text_at(envelope, "attempts"),
+               wait_at(envelope, "next_attempt_in_seconds"), text_at(envelope, "waits_for"),
+               text_at(envelope, "expires")});
+  }
+  fmt::print("{}", table.to_string());
+  if (is_true(answer, "is_complete")) return;
+  fmt::print("There are more: --limit shows more of them, --domain those of one domain.\n");
+}
+
+void print_envelope(const Json& envelope) {
+  fmt::print("\nQueue {}\n", text_at(envelope, "queue"));
+  fmt::print("  next attempt  {} ({}), after {} attempts\n",
+             wait_at(envelope, "next_attempt_in_seconds"), text_at(envelope, "next_attempt"),
+             text_at(envelope, "attempts"));
+  fmt::print("  waits for     {}\n", text_at(envelope, "waits_for"));
+  fmt::print("  expires       {}\n", text_at(envelope, "expires"));
+  for (const Json& recipient : list_at(envelope, "recipients")) {
+    fmt::print("  {:<13} {}\n", text_at(recipient, "state"), text_at(recipient, "address"));
+  }
+  for (const Json& attempt : list_at(envelope, "last_attempts")) {
+    fmt::print("  attempt       {}  {}\n                {}\n", text_at(attempt, "time"),
+               text_at(attempt, "host"), text_at(attempt, "reply"));
+  }
+}
+
+void print_message(const Json& answer) {
+  fmt::print("Message   {}\nFrom      <{}>\nReceived  {} from {}\nBody      {} bytes, {}\n",
+             text_at(answer, "id"), text_at(answer, "from"), text_at(answer, "received"),
+             text_at(answer, "client"), text_at(answer, "bytes"), text_at(answer, "body"));
+  for (const Json& envelope : list_at(answer, "envelopes")) print_envelope(envelope);
+}
+
+Result<void> ask_and_print(const QueueOptions& options) {
+  SLUICE_TRY(line, ask(options));
+  SLUICE_TRY(answer, parse_answer(line));
+  if (options.as_json) {
+    fmt::print("{}\n", line);
+    return {};
+  }
+  switch (options.request.command) {
+    case relay::ControlCommand::queue_list:
+      print_list(answer);
+      break;
+    case relay::ControlCommand::queue_show:
+      print_message(answer);
+      break;
+    default:
+      print_summary(answer);
+  }
+  return {};
+}
+
+// What the three commands have alike.
+std::shared_ptr<QueueOptions> prepare(CLI::App& command, relay::ControlCommand what,
+                                      ExitStatus& status) {
+  auto options = std::make_shared<QueueOptions>();
+  options->request.command = what;
+  options->control = add_control_options(command);
+  command.add_flag("--json", options->as_json, "Print the answer as JSON, on one line.");
+  command.callback([options, &status] {
+    auto done = ask_and_print(*options);
+    if (done) return;
+    fmt::print(stderr, "sluice queue: {}\n", done.error().sentence());
+    status.value = kExitFailed;
+  });
+  return options;
+}
+
+void add_limit(CLI::App& command, QueueOptions& options, const char* help) {
+  command.add_option("--limit", options.request.limit, help)
+      ->check(CLI::Range(std::uint64_t{1}, relay::kControlRowsMax))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_queue_command(CLI::App& app, ExitStatus& status) {
+  auto* const queue = app.add_subcommand("queue", "Show what is queued, and why it waits.");
+
+  auto* const list = queue->add_subcommand("list", "List queued envelopes, the next due first.");
+  const auto listed = prepare(*list, relay::ControlCommand::queue_list, status);
+  add_limit(*list, *listed, "Envelopes to list, at most.");
+  list->add_option("--domain", listed->request.domain, "Only those for this recipient domain.");
+  list->footer("Example:\n  sluice queue list --domain example.com --limit 20");
+
+  auto* const show = queue->add_subcommand("show", "Show a message: recipients, attempts, waits.");
+  const auto shown = prepare(*show, relay::ControlCommand::queue_show, status);
+  show->add_option("ID", shown->request.id, "The id of \"250 Ok: queued as ID\".")->required();
+  show->footer("Example:\n  sluice queue show 01JB2M4Q7Z8X9Y0V1W2T3S4R5Q");
+
+  auto* const summary = queue->add_subcommand("summary", "Show every queue in one line, and sums.");
+  const auto summed = prepare(*summary, relay::ControlCommand::queue_summary, status);
+  add_limit(*summary, *summed, "Queues to show, at most; the fullest come first.");
+  summary->footer("Example:\n  sluice queue summary --json");
+}
+
+}  // namespace sluice::commands

@@ -1,0 +1,53 @@
+// ConnectionLimits: how many connections each listener has open, and each client address at it.
+//
+// It counts and decides; it accepts nothing. One object, on the shard that accepts, so that exact
+// limits need no sharing (docs/architecture.md).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/ip_address.h"
+#include "relay/config.h"
+
+namespace sluice::relay {
+
+// Refused connections that are still being told so. Past it they are closed without a word.
+inline constexpr std::uint32_t kRefusalsMax = 1000;
+
+enum class Admission : std::uint8_t {
+  welcome,
+  too_many_connections,   // of the listener
+  too_many_from_address,  // from this client, at this listener
+  closed,                 // too many refusals at once: close without an answer
+};
+
+class ConnectionLimits {
+ public:
+  explicit ConnectionLimits(const std::vector<ListenerSettings>& listeners);
+
+  // Counts the connection as what it returns; give every one back, except a closed one.
+  [[nodiscard]] Admission admit(std::size_t listener, const IpAddress& client);
+  void release(std::size_t listener, const IpAddress& client, Admission admission);
+
+  std::uint32_t open_connections(std::size_t listener) const { return listeners_[listener].open; }
+  std::uint32_t refusals() const { return refusals_; }
+
+ private:
+  struct AddressHash {
+    std::size_t operator()(const IpAddress& address) const noexcept;
+  };
+  struct ListenerCount {
+    std::uint32_t open = 0;
+    std::uint32_t open_max;
+    std::uint32_t per_address_max;
+    std::unordered_map<IpAddress, std::uint32_t, AddressHash> open_by_address;  // never holds 0
+  };
+
+  std::vector<ListenerCount> listeners_;
+  std::uint32_t refusals_ = 0;
+};
+
+}  // namespace sluice::relay

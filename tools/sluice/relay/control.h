@@ -1,0 +1,51 @@
+// ControlServer: answers the commands of the operator on a Unix socket.
+//
+// One request per connection, bounded in size and time; who may ask is decided by the mode of the
+// socket's file. What is asked and answered is relay/control_protocol.h. Lives on shard 0.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "core/event.h"
+#include "core/listener.h"
+#include "core/task_scope.h"
+#include "relay/control_protocol.h"
+#include "relay/lifecycle.h"
+#include "relay/queue_report.h"
+
+namespace sluice::relay {
+
+inline constexpr std::size_t kControlConnectionsMax = 64;  // more are closed unanswered
+
+class ControlServer {
+ public:
+  // `facts` says what the relay is, now.
+  ControlServer(Shard& shard, QueueReport report, Lifecycle& lifecycle,
+                std::function<RelayFacts()> facts);
+
+  void start(ListenSocket& socket);
+
+  // Takes no more requests, lets answers be finished for a moment, then cuts them.
+  Task<void> finish();
+
+ private:
+  Task<void> converse(int descriptor);
+  Task<Result<std::string>> read_line(Stream& stream);
+  Task<void> answer_line(Stream& stream, std::string line);
+  Task<std::string> answer(ControlRequest request);
+  Task<std::string> answer_show(std::string id);
+  Task<void> answer_drain(Stream& stream, ControlRequest request);
+  Task<Result<void>> write(Stream& stream, std::string text);
+
+  Shard& shard_;
+  QueueReport report_;
+  Lifecycle& lifecycle_;
+  std::function<RelayFacts()> facts_;
+  TaskScope accepting_;
+  TaskScope conversations_;
+  Event conversation_ended_;
+  std::size_t open_conversations_ = 0;
+};
+
+}  // namespace sluice::relay

@@ -1,0 +1,166 @@
+#include "relay/lifecycle.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "core/assert.h"
+#include "core/log.h"
+#include "core/shard.h"
+
+namespace sluice::relay {
+namespace {
+
+// How often the end of sessions and deliveries, and the progress of a drain, is looked for.
+constexpr Duration kLookAgain = std::chrono::milliseconds(5);
+constexpr Duration kDrainLookAgain = std::chrono::milliseconds(100);
+
+// What waits for a dead disk or a stuck shard cannot be ended in order. What was promised is on
+// disk; what was not recorded is attempted again.
+[[noreturn]] void give_up() {
+  SLUICE_LOG(error, "stop_gave_up",
+             {"meaning", "messages in flight may be sent again after the next start"});
+  close_log();
+  std::_Exit(EXIT_FAILURE);
+}
+
+}  // namespace
+
+std::string_view name_of(Phase phase) {
+  switch (phase) {
+    case Phase::starting:
+      return "starting";
+    case Phase::running:
+      return "running";
+    case Phase::draining:
+      return "draining";
+    case Phase::stopping:
+      return "stopping";
+  }
+  return "unknown";
+}
+
+Lifecycle::Lifecycle(Shard& shard, ShardParts& parts, spool::Spool& spool, Listener& listener)
+    : shard_(shard), parts_(parts), spool_(spool), listener_(listener), changed_(shard) {}
+
+void Lifecycle::on_part_opened() {
+  SLUICE_ASSERT(parts_opened_ < parts_.size(), "each part opens once");
+  ++parts_opened_;
+  changed_.notify_all();
+}
+
+void Lifecycle::request_stop() {
+  if (std::exchange(is_stop_requested_, true) && !std::exchange(is_hurried_, true)) {
+    SLUICE_LOG(warning, "relay_hurries");
+    const bool is_ending = phase_ == Phase::draining || phase_ == Phase::stopping;
+    if (is_ending) parts_.tell_all(shard_, [](ShardPart& part) { part.hurry(); });
+  }
+  changed_.notify_all();
+}
+
+void Lifecycle::request_drain(Deadline deadline) {
+  is_drain_requested_ = true;
+  drain_deadline_ = deadline;
+  changed_.notify_all();
+}
+
+Task<void> Lifecycle::run(std::function<void()> on_open,
+                          std::function<Task<void>()> before_leaving) {
+  SLUICE_ASSERT(shard_.is_current(), "the lifecycle lives on shard 0");
+  co_await wait_for_parts();
+  on_open();
+  enter(Phase::running);
+  co_await wait_for_request();
+  co_await listener_.stop();
+  if (!is_stop_requested_) co_await drain();
+  enter(Phase::stopping);
+  co_await stop_delivery();
+  is_over_ = true;
+  changed_.notify_all();
+  co_await before_leaving();
+  parts_.tell_all(shard_, [](ShardPart& part) { part.leave(); });
+}
+
+Task<void> Lifecycle::wait_for_parts() {
+  while (parts_opened_ < parts_.size()) {
+    auto told = co_await changed_.wait(Deadline::never());
+    SLUICE_ASSERT(told.has_value(), "nobody cancels the lifecycle");
+  }
+}
+
+Task<void> Lifecycle::wait_for_request() {
+  while (!is_stop_requested_ && !is_drain_requested_) {
+    auto told = co_await changed_.wait(Deadline::never());
+    SLUICE_ASSERT(told.has_value(), "nobody cancels the lifecycle");
+  }
+}
+
+Task<void> Lifecycle::drain() {
+  enter(Phase::draining);
+  co_await stop_sessions();
+  while (!is_stop_requested_ && !drain_deadline_.has_passed(shard_.clock().now())) {
+    if (co_await is_everything_delivered()) co_return;
+    const Deadline look_again = earlier(deadline_in(kDrainLookAgain), drain_deadline_);
+    auto changed = co_await wait_for_change(look_again);
+    static_cast<void>(changed);  // in time or not, the loop looks for itself
+  }
+}
+
+Task<bool> Lifecycle::is_everything_delivered() {
+  if (spool_.accounting().queued > 0) co_return false;
+  const std::function<std::uint64_t(ShardPart&)> count_pending = [](ShardPart& part) {
+    return part.dispatcher().pending();
+  };
+  auto pending = co_await parts_.ask_all(shard_, count_pending);
+  if (!pending) co_return false;
+  co_return std::ranges::all_of(*pending, [](std::uint64_t count) { return count == 0; });
+}
+
+// Sessions past their transactions' deadline are cut by themselves; only a final dot that never
+// gets its commit is waited for longer.
+Task<void> Lifecycle::stop_sessions() {
+  const Deadline transactions = deadline_in(kTransactionsMax);
+  parts_.tell_all(shard_, [transactions](ShardPart& part) { part.stop_sessions(transactions); });
+  if (is_hurried_) parts_.tell_all(shard_, [](ShardPart& part) { part.hurry(); });
+  const Deadline give_up_at = deadline_in(kTransactionsMax + kFinalDotsMax);
+  const HasEnded have_ended = [](ShardPart& part) { return part.have_sessions_ended(); };
+  co_await wait_until(have_ended, give_up_at);
+}
+
+Task<void> Lifecycle::stop_delivery() {
+  const Deadline deliveries = deadline_in(kFinalDotsMax);
+  parts_.tell_all(shard_, [deliveries](ShardPart& part) { part.stop_delivery(deliveries); });
+  co_await stop_sessions();
+  const Deadline give_up_at = deadline_in(kTransactionsMax + kFinalDotsMax);
+  const HasEnded has_ended = [](ShardPart& part) { return part.has_delivery_ended(); };
+  co_await wait_until(has_ended, give_up_at);
+}
+
+Task<void> Lifecycle::wait_until(HasEnded has_ended, Deadline give_up_at) {
+  for (;;) {
+    auto ended = co_await parts_.ask_all(shard_, has_ended);
+    SLUICE_ASSERT(ended.has_value(), "nobody cancels the lifecycle");
+    if (std::ranges::all_of(*ended, std::identity())) co_return;
+    if (give_up_at.has_passed(shard_.clock().now())) give_up();
+    const Deadline look_again = deadline_in(kLookAgain);
+    auto slept = co_await sleep_until(shard_, look_again);
+    SLUICE_ASSERT(slept.has_value(), "nobody cancels the lifecycle");
+  }
+}
+
+DrainProgress Lifecycle::progress() const {
+  return DrainProgress{
+      .phase = phase_, .recipients_queued = spool_.accounting().queued, .is_over = is_over_};
+}
+
+void Lifecycle::enter(Phase phase) {
+  phase_ = phase;
+  SLUICE_LOG(info, "relay_phase", {"phase", name_of(phase)});
+  changed_.notify_all();
+}
+
+Deadline Lifecycle::deadline_in(Duration duration) const {
+  return Deadline::in(shard_.clock(), duration);
+}
+
+}  // namespace sluice::relay

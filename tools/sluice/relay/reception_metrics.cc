@@ -1,0 +1,99 @@
+#include "relay/reception_metrics.h"
+
+#include <string>
+
+namespace sluice::relay {
+namespace {
+
+constexpr std::array<std::string_view, kRejectionReasons> kReasonNames = {
+    "relay_denied",
+    "no_route",
+    "bad_recipient",
+    "too_large",
+    "too_many_recipients",
+    "insufficient_storage",
+    "storage_failed",
+    "loop",
+    "content",
+    "too_many_connections",
+    "stopping",
+    "timed_out",
+    "protocol",
+};
+static_assert(static_cast<std::size_t>(RejectionReason::protocol) + 1 == kRejectionReasons,
+              "every reason has a name");
+
+std::array<Counter*, kRejectionReasons> rejection_counters(MetricRegistry& registry) {
+  std::array<Counter*, kRejectionReasons> counters{};
+  for (std::size_t i = 0; i < kRejectionReasons; ++i) {
+    const std::string label = "reason=\"" + std::string(kReasonNames[i]) + "\"";
+    counters[i] = &registry.counter("sluice_reception_rejections_total",
+                                    "Negative replies to clients, by reason.", label);
+  }
+  return counters;
+}
+
+// RFC 3463 §3.4 and §3.8: the subjects "mail system" and "security or policy".
+RejectionReason system_reason(const smtp::EnhancedStatus& status) {
+  switch (status.detail) {
+    case 0:
+      return RejectionReason::storage_failed;
+    case 2:
+      return RejectionReason::stopping;
+    case 4:
+      return RejectionReason::too_large;
+    default:
+      return RejectionReason::insufficient_storage;
+  }
+}
+
+RejectionReason policy_reason(const smtp::Reply& reply, ClientMayRelay may_relay) {
+  if (reply.enhanced.detail != 1) {
+    return reply.code == 421 ? RejectionReason::too_many_connections : RejectionReason::protocol;
+  }
+  return may_relay == ClientMayRelay::yes ? RejectionReason::no_route
+                                          : RejectionReason::relay_denied;
+}
+
+}  // namespace
+
+std::string_view name_of(RejectionReason reason) {
+  return kReasonNames[static_cast<std::size_t>(reason)];
+}
+
+RejectionReason rejection_reason(const smtp::Reply& reply, ClientMayRelay may_relay) {
+  // RFC 3463 §3: the subject says whose matter it is.
+  switch (reply.enhanced.subject) {
+    case 1:
+      return RejectionReason::bad_recipient;
+    case 3:
+      return system_reason(reply.enhanced);
+    case 4:
+      return reply.enhanced.detail == 6 ? RejectionReason::loop : RejectionReason::timed_out;
+    case 5:
+      return reply.enhanced.detail == 3 ? RejectionReason::too_many_recipients
+                                        : RejectionReason::protocol;
+    case 6:
+      return RejectionReason::content;
+    case 7:
+      return policy_reason(reply, may_relay);
+    default:
+      return RejectionReason::protocol;
+  }
+}
+
+ReceptionMetrics::ReceptionMetrics(MetricRegistry& registry)
+    : connections(registry.counter("sluice_reception_connections_total",
+                                   "Connections accepted from clients.")),
+      sessions(registry.gauge("sluice_reception_sessions", "Connections of clients now open.")),
+      messages_accepted(registry.counter("sluice_reception_messages_accepted_total",
+                                         "Messages made durable and answered 250.")),
+      recipients_accepted(registry.counter("sluice_reception_recipients_accepted_total",
+                                           "Recipients of accepted messages.")),
+      bytes_accepted(registry.counter("sluice_reception_bytes_accepted_total",
+                                      "Bytes of accepted messages, without our trace header.")),
+      accept_seconds(registry.histogram("sluice_reception_accept_seconds",
+                                        "From the end of a message to its commit.")),
+      rejections(rejection_counters(registry)) {}
+
+}  // namespace sluice::relay

@@ -1,0 +1,239 @@
+#include "relay/relay.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "core/assert.h"
+#include "core/log.h"
+#include "core/open_files.h"
+#include "core/random.h"
+#include "core/shard.h"
+#include "relay/privileges.h"
+
+namespace sluice::relay {
+namespace {
+
+constexpr std::uint64_t kOtherFiles = 512;  // spool, rings and wake-ups of the shards, log, control
+
+std::uint64_t open_files_needed(const RelayConfig& config) {
+  std::uint64_t needed = kOtherFiles + config.limits.outgoing_connections;
+  for (const ListenerSettings& listener : config.listeners) {
+    needed += listener.connections + listener.address.size();
+  }
+  return needed;
+}
+
+// A quarter is kept for reading back, so that outflow never waits for inflow.
+ByteCount read_part_of(ByteCount memory) { return ByteCount(memory.value() / 4); }
+
+Result<void> make_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error) return {};
+  return fail(ErrorCode::refused,
+              fmt::format("cannot create the directory {} ({}): create it, owned by the user that "
+                          "runs sluice, or choose another place",
+                          path.string(), error.message()));
+}
+
+// LMDB can no longer be used, so nothing can be promised or ended. What was promised is on disk.
+[[noreturn]] void end_at_once(const Error& error) {
+  SLUICE_LOG(error, "spool_failed", {"error", error.sentence()},
+             {"meaning", "the relay ends; what was accepted is kept for the next start"});
+  close_log();
+  std::_Exit(EXIT_FAILURE);
+}
+
+}  // namespace
+
+Result<Relay::Sockets> Relay::open_sockets(const RelayConfig& config) {
+  SLUICE_TRY(listeners, bind_listeners(config));
+  // Ports may need root; whatever is made from here on belongs to the user.
+  if (!config.run_as.empty()) {
+    if (auto changed = run_as_user(config.run_as); !changed) {
+      return std::unexpected(std::move(changed).error());
+    }
+  }
+  if (auto opened = open_log(config.log); !opened) {
+    return std::unexpected(std::move(opened).error().within("log.file"));
+  }
+  const std::filesystem::path path = config.admin.socket;
+  if (path.has_parent_path()) {
+    if (auto created = make_directory(path.parent_path()); !created) {
+      return std::unexpected(std::move(created).error().within("admin.socket"));
+    }
+  }
+  auto control = ListenSocket::bind_unix(path.string());
+  if (!control) return std::unexpected(std::move(control).error().within("admin.socket"));
+  return Sockets{.listeners = std::move(listeners), .control = *std::move(control)};
+}
+
+Result<std::unique_ptr<Relay>> Relay::open(std::shared_ptr<const RelayConfig> config) {
+  SignalWatcher::block_signals();
+  SLUICE_TRY(allowed, raise_open_files(open_files_needed(*config)));
+  SLUICE_TRY(sockets, open_sockets(*config));
+  std::unique_ptr<Relay> relay(new Relay(std::move(config), std::move(sockets)));
+  SLUICE_TRY(signals, SignalWatcher::open());
+  relay->signals_ = std::move(signals);
+  if (auto opened = relay->open_spool(); !opened) {
+    return std::unexpected(std::move(opened).error());
+  }
+  if (auto started = relay->start_shards(); !started) {
+    return std::unexpected(std::move(started).error());
+  }
+  SLUICE_LOG(debug, "open_files", {"allowed", allowed});
+  return relay;
+}
+
+Relay::Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets)
+    : config_(std::move(config)),
+      started_(Clock().now()),
+      listen_sockets_(std::move(sockets.listeners)),
+      control_socket_(std::move(sockets.control)),
+      reception_budget_(config_->limits.memory - read_part_of(config_->limits.memory)),
+      read_budget_(read_part_of(config_->limits.memory)) {
+  for (const BoundListener& bound : listen_sockets_) {
+    addresses_.push_back(bound.socket.endpoint().to_string());
+  }
+}
+
+Relay::~Relay() = default;
+
+Result<void> Relay::open_spool() {
+  const std::filesystem::path directory = config_->spool;
+  if (directory.has_parent_path()) {
+    if (auto created = make_directory(directory.parent_path()); !created) {
+      return std::unexpected(std::move(created).error().within("spool"));
+    }
+  }
+  const spool::SpoolSettings settings{.directory = config_->spool,
+                                      .partitions = config_->spool_partitions,
+                                      .size = config_->spool_size,
+                                      .disk_free = config_->limits.disk_free};
+  auto opened = spool::Spool::open(settings, executor_, reception_budget_, read_budget_);
+  if (!opened) return std::unexpected(std::move(opened).error().within("spool"));
+  spool_ = *std::move(opened);
+  return {};
+}
+
+Result<void> Relay::start_shards() {
+  auto started = ShardGroup::start(config_->shards, random_seed());
+  if (!started) {
+    spool_->stop();
+    return std::unexpected(std::move(started).error());
+  }
+  shards_ = *std::move(started);
+  Shard& first = shards_->at(ShardId(0));
+  relay_parts_.reset(
+      new RelayParts{.config = config_,
+                     .profiles = listener_profiles(*config_),
+                     .spool = *spool_,
+                     .budget = reception_budget_,
+                     .dispatchers = DispatcherGroup::make(config_, *spool_, *shards_)});
+  parts_ = std::make_unique<ShardParts>(*shards_);
+  listener_ = std::make_unique<Listener>(
+      first, *config_, shards_->size(), [this, &first](ShardId to, NewConnection connection) {
+        parts_->send(first, to,
+                     [this, to, connection] { parts_->at(to).sessions().open(connection); });
+      });
+  lifecycle_ = std::make_unique<Lifecycle>(first, *parts_, *spool_, *listener_);
+  control_ = std::make_unique<ControlServer>(first, QueueReport(first, *parts_, *spool_),
+                                             *lifecycle_, [this] { return facts(); });
+  return {};
+}
+
+void Relay::run() {
+  signals_->watch([this](int signal) { on_signal(signal); });
+  shards_->run([this](Shard& shard) { return run_shard(shard); });
+  signals_.reset();
+  spool_->stop();
+  SLUICE_LOG(info, "relay_stopped", {"recipients_queued", spool_->accounting().queued});
+  close_log();
+}
+
+Task<void> Relay::run_shard(Shard& shard) {
+  const ShardId id = shard.id();
+  const ShardId first(0);
+  auto on_ended = [this, &shard, first, id](std::vector<EndedConnection> ended) {
+    parts_->send(shard, first,
+                 [this, id, ended = std::move(ended)] { listener_->release(id, ended); });
+  };
+  parts_->put(id, std::make_unique<ShardPart>(shard, *relay_parts_, std::move(on_ended)));
+  if (id == first) shard.scope().spawn(lead());
+  parts_->send(shard, first, [this] { lifecycle_->on_part_opened(); });
+  co_await parts_->at(id).run();
+}
+
+Task<void> Relay::lead() {
+  std::function<void()> open = [this] { on_open(); };
+  std::function<Task<void>()> before_leaving = [this] { return control_->finish(); };
+  co_await lifecycle_->run(std::move(open), std::move(before_leaving));
+}
+
+void Relay::on_open() {
+  start_spool();
+  listener_->start(std::move(listen_sockets_));
+  control_->start(control_socket_);
+  say_ready();
+}
+
+void Relay::start_spool() {
+  spool_->start({
+      .on_envelopes =
+          [dispatchers = relay_parts_->dispatchers](std::vector<spool::WaitingEnvelope> envelopes) {
+            dispatchers->recover(std::move(envelopes));
+          },
+      .on_recovered =
+          [this] {
+            SLUICE_LOG(info, "spool_recovered", {"recipients_queued", spool_->accounting().queued});
+          },
+      .on_fatal = [](const Error& error) { end_at_once(error); },
+      .on_quarantined =
+          [](const spool::EnvelopeKey& key, const std::string& reason) {
+            SLUICE_LOG(error, "envelope_quarantined", {"id", key.message.to_string()},
+                       {"envelope", key.ordinal}, {"reason", reason});
+          },
+  });
+}
+
+// On the watcher's thread.
+void Relay::on_signal(int signal) {
+  if (signal == SIGHUP) {
+    reopen_log();
+    SLUICE_LOG(info, "log_reopened");
+    return;
+  }
+  SLUICE_LOG(info, "signal_received", {"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"});
+  shards_->post(ShardId(0), [this] { lifecycle_->request_stop(); });
+}
+
+RelayFacts Relay::facts() const {
+  return RelayFacts{.hostname = config_->hostname,
+                    .addresses = addresses_,
+                    .shards = shards_->size(),
+                    .phase = lifecycle_->progress().phase,
+                    .uptime = Clock().now() - started_};
+}
+
+void Relay::say_ready() const {
+  const std::string addresses = fmt::format("{}", fmt::join(addresses_, ","));
+  SLUICE_LOG(info, "relay_started", {"addresses", addresses}, {"shards", shards_->size()},
+             {"spool", config_->spool}, {"control", config_->admin.socket},
+             {"hostname", config_->hostname}, {"version", SLUICE_VERSION});
+  if (isatty(STDOUT_FILENO) == 0) return;
+  fmt::print(
+      "sluice {} is ready: it listens on {} with {} shards, and keeps its spool in {}.\n"
+      "Look at its queues: sluice queue summary --socket {}\n"
+      "Stop it: Ctrl-C, or `sluice drain` to deliver what is queued first.\n",
+      SLUICE_VERSION, fmt::join(addresses_, ", "), shards_->size(), config_->spool,
+      config_->admin.socket);
+  std::fflush(stdout);
+}
+
+}  // namespace sluice::relay

@@ -1,0 +1,71 @@
+// Relay: the running program. It opens what the configuration names, joins reception, spool and
+// dispatcher on every shard, and leads them to an orderly end.
+//
+// Everything that can be refused (ports, privileges, log, control socket, spool, io_uring) is tried
+// before the first client is served, and each error says what to do. Lives on the main thread,
+// which waits while the shards work.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/executor.h"
+#include "core/shard_group.h"
+#include "relay/config.h"
+#include "relay/control.h"
+#include "relay/lifecycle.h"
+#include "relay/listener.h"
+#include "relay/shard_parts.h"
+#include "relay/signal_watcher.h"
+#include "spool/spool.h"
+
+namespace sluice::relay {
+
+class Relay {
+ public:
+  static Result<std::unique_ptr<Relay>> open(std::shared_ptr<const RelayConfig> config);
+  ~Relay();
+
+  // Serves until a signal or a drain ends it, in order. Call it once.
+  void run();
+
+ private:
+  // What was opened before the relay is made.
+  struct Sockets {
+    std::vector<BoundListener> listeners;
+    ListenSocket control;
+  };
+  Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets);
+
+  static Result<Sockets> open_sockets(const RelayConfig& config);
+  Result<void> open_spool();
+  Result<void> start_shards();
+
+  Task<void> run_shard(Shard& shard);
+  Task<void> lead();  // on shard 0: from the start to the end
+  void on_open();
+  void start_spool();
+  void on_signal(int signal);
+  RelayFacts facts() const;
+  void say_ready() const;
+
+  std::shared_ptr<const RelayConfig> config_;
+  Instant started_;
+  std::vector<std::string> addresses_;
+  std::vector<BoundListener> listen_sockets_;  // until the listener takes them
+  ListenSocket control_socket_;
+  std::unique_ptr<SignalWatcher> signals_;
+  Executor executor_;
+  MemoryBudget reception_budget_;
+  MemoryBudget read_budget_;
+  std::unique_ptr<spool::Spool> spool_;
+  std::unique_ptr<ShardGroup> shards_;
+  std::unique_ptr<RelayParts> relay_parts_;
+  std::unique_ptr<ShardParts> parts_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<Lifecycle> lifecycle_;
+  std::unique_ptr<ControlServer> control_;
+};
+
+}  // namespace sluice::relay

@@ -1,0 +1,80 @@
+// SessionRegistry: the SMTP sessions of one shard, from the accepted socket to its last byte.
+//
+// It opens a session for each connection that the listener hands over, and ends all of them when
+// the relay stops: transactions in progress may finish until a deadline, messages past their final
+// dot always get their answer. Lives on its shard.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <vector>
+
+#include "core/event.h"
+#include "core/ip_address.h"
+#include "core/task_scope.h"
+#include "relay/connection_limits.h"
+#include "relay/reception.h"
+#include "smtp/server_session.h"
+
+namespace sluice::relay {
+
+// What the sessions of one [[listener]] share. Immutable.
+struct ListenerProfile {
+  smtp::ServerSettings settings;
+  RelayPermission permission;
+};
+std::vector<ListenerProfile> listener_profiles(const RelayConfig& config);
+
+// A connection on its way from the listener to a shard.
+struct NewConnection {
+  int descriptor;  // owned by whoever holds this
+  Endpoint peer;
+  Endpoint local;
+  std::uint16_t listener;  // position of its [[listener]]
+  Admission admission;
+};
+
+// What the listener must count back.
+struct EndedConnection {
+  IpAddress client;
+  std::uint16_t listener;
+  Admission admission;
+};
+
+class SessionRegistry {
+ public:
+  // `on_ended` is given what ended in one turn of the shard's loop.
+  using OnEnded = std::function<void(std::vector<EndedConnection>)>;
+
+  SessionRegistry(ReceptionParts& parts, const std::vector<ListenerProfile>& profiles,
+                  OnEnded on_ended);
+  ~SessionRegistry();  // asserts finish()
+
+  void open(NewConnection connection);
+
+  // Asks every session to end after its transaction, waits for them until the deadline, then cuts
+  // those that are not past a final dot, and returns when all are gone. Call it once.
+  Task<void> finish(Deadline transactions);
+
+  // Cuts at once what finish() still waits for.
+  void hurry() { scope_.cancel(); }
+
+  std::size_t size() const { return sessions_.size(); }
+
+ private:
+  Task<void> serve(NewConnection connection);
+  Task<void> report_ended();
+  void note_ended(const NewConnection& connection);
+
+  ReceptionParts& parts_;
+  const std::vector<ListenerProfile>& profiles_;
+  OnEnded on_ended_;
+  TaskScope scope_;
+  Event session_ended_;
+  std::list<smtp::ServerSession*> sessions_;
+  std::vector<EndedConnection> ended_;
+  bool is_finished_ = false;
+};
+
+}  // namespace sluice::relay

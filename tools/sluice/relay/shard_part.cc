@@ -1,0 +1,83 @@
+#include "relay/shard_part.h"
+
+#include <utility>
+
+#include "core/assert.h"
+#include "core/log.h"
+#include "core/shard.h"
+
+namespace sluice::relay {
+
+ShardPart::ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::OnEnded on_ended)
+    : shard_(shard),
+      spool_(relay.spool),
+      ids_(relay.spool.partition_of(shard.id()), shard.id().value(), shard.random()),
+      metrics_(shard.metrics()),
+      dispatcher_(relay.dispatchers->open(shard)),
+      reception_{.shard = shard,
+                 .config = *relay.config,
+                 .spool = relay.spool,
+                 .ids = ids_,
+                 .budget = relay.budget,
+                 .metrics = metrics_,
+                 .has_route = [](std::string_view) { return true; },
+                 .submit =
+                     [this](FreshEnvelope envelope) {
+                       // Once deliveries stop, what was accepted waits in the spool for the next
+                       // start.
+                       if (!is_delivery_stopping_) dispatcher_->submit(std::move(envelope));
+                     }},
+      sessions_(reception_, relay.profiles, std::move(on_ended)),
+      scope_(shard.run_queue()),
+      left_(shard) {}
+
+ShardPart::~ShardPart() { SLUICE_ASSERT(may_leave_, "a part ends after leave()"); }
+
+Task<void> ShardPart::run() {
+  SLUICE_ASSERT(shard_.is_current(), "a part runs on its own shard");
+  scope_.spawn(deliver());
+  while (!may_leave_) {
+    auto told = co_await left_.wait(Deadline::never());
+    if (!told) break;  // only leave() ends this task; a cancelled wait means the shard ends
+  }
+  co_await scope_.join();
+}
+
+Task<void> ShardPart::deliver() {
+  co_await dispatcher_->run();
+  auto flushed = co_await spool_.flush(shard_);
+  if (!flushed) SLUICE_LOG(error, "outcomes_not_stored", {"error", flushed.error().sentence()});
+  has_delivery_ended_ = true;
+}
+
+void ShardPart::stop_sessions(Deadline deadline) {
+  SLUICE_ASSERT(shard_.is_current(), "others send letters");
+  if (std::exchange(are_sessions_stopping_, true)) return;
+  reception_.is_stopping = true;
+  scope_.spawn(finish_sessions(deadline));
+}
+
+Task<void> ShardPart::finish_sessions(Deadline deadline) {
+  co_await sessions_.finish(deadline);
+  have_sessions_ended_ = true;
+}
+
+void ShardPart::stop_delivery(Deadline deadline) {
+  SLUICE_ASSERT(shard_.is_current(), "others send letters");
+  if (std::exchange(is_delivery_stopping_, true)) return;
+  dispatcher_->stop(deadline);
+}
+
+void ShardPart::hurry() {
+  if (are_sessions_stopping_) sessions_.hurry();
+  if (is_delivery_stopping_) dispatcher_->stop(Deadline::at(shard_.clock().now()));
+}
+
+void ShardPart::leave() {
+  SLUICE_ASSERT(have_sessions_ended_, "sessions end first");
+  SLUICE_ASSERT(has_delivery_ended_, "deliveries end first");
+  may_leave_ = true;
+  left_.notify_all();
+}
+
+}  // namespace sluice::relay

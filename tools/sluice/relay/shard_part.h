@@ -1,0 +1,71 @@
+// ShardPart: what the relay has on one shard: its sessions, its dispatcher, and how they end.
+//
+// It is made, used and ended on its shard's thread; others reach it through ShardParts.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/event.h"
+#include "core/task_scope.h"
+#include "relay/dispatcher.h"
+#include "relay/reception.h"
+#include "relay/session_registry.h"
+#include "spool/spool.h"
+
+namespace sluice::relay {
+
+// What every shard is given. Outlives the shards.
+struct RelayParts {
+  std::shared_ptr<const RelayConfig> config;
+  std::vector<ListenerProfile> profiles;
+  spool::Spool& spool;
+  MemoryBudget& budget;  // of bodies in reception
+  std::shared_ptr<DispatcherGroup> dispatchers;
+};
+
+class ShardPart {
+ public:
+  ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::OnEnded on_ended);
+  ~ShardPart();
+
+  // The shard's main task: delivers until stop_delivery(), then waits for leave().
+  Task<void> run();
+
+  SessionRegistry& sessions() { return sessions_; }
+  Dispatcher& dispatcher() { return *dispatcher_; }
+  Shard& shard() { return shard_; }
+
+  // Sessions end after their transactions, at the deadline at the latest; deliveries likewise.
+  void stop_sessions(Deadline deadline);
+  void stop_delivery(Deadline deadline);
+  // Cuts what the two still wait for.
+  void hurry();
+  // Lets run() return, once sessions and deliveries have ended on every shard.
+  void leave();
+
+  bool have_sessions_ended() const { return have_sessions_ended_; }
+  bool has_delivery_ended() const { return has_delivery_ended_; }
+
+ private:
+  Task<void> finish_sessions(Deadline deadline);
+  Task<void> deliver();
+
+  Shard& shard_;
+  spool::Spool& spool_;
+  spool::MessageIdSource ids_;
+  ReceptionMetrics metrics_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  ReceptionParts reception_;
+  SessionRegistry sessions_;
+  TaskScope scope_;
+  Event left_;
+  bool are_sessions_stopping_ = false;
+  bool have_sessions_ended_ = false;
+  bool is_delivery_stopping_ = false;
+  bool has_delivery_ended_ = false;
+  bool may_leave_ = false;
+};
+
+}  // namespace sluice::relay
