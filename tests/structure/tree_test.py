@@ -126,3 +126,11 @@ def test_no_file_grows_past_its_limit():
         if lines > limit:
             long.append(f"{relative(path)}: {lines} lines, at most {limit}")
     assert long == []
+
+
+def test_the_path_of_a_message_names_files_that_exist():
+    text = (ROOT / "docs/architecture.md").read_text()
+    path = text.split("## The path of a message")[1].split("##")[0]
+    files = re.findall(r"`([\w/]+\.(?:cc|h))`", path)
+    assert len(files) > 20
+    assert [name for name in files if not (ROOT / name).is_file()] == []
