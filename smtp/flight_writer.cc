@@ -162,6 +162,9 @@ Task<Result<PendingMessage*>> FlightWriter::write_behind_data(PendingMessage& me
     if (message.accepted_recipients() > 0) {
       auto gathered = co_await gather_stuffed(message);
       if (!gathered) co_return std::unexpected(std::move(gathered).error());
+    } else if (ledger_.is_poisoned()) {
+      // Granted to the transaction that was not reset: even an empty body would go out.
+      co_return fail(ErrorCode::refused, "the peer refused RSET");
     } else {
       // RFC 2920 §3.1: granted although nobody is to get it. Nothing of the body is told.
       ledger_.expect(message, CommandKind::lone_dot);
