@@ -24,7 +24,6 @@ class ReceptionTest : public testing::Test {
     shard_ = *std::move(opened);
     config_.hostname = "relay.example";
     config_.limits.message_size = ByteCount(2'000'000);
-    config_.limits.received_headers = 2;
     listener_.address.push_back(*Endpoint::parse("127.0.0.1:25"));
     ids_.emplace(spool::PartitionId{0}, std::uint16_t{0}, shard_->random());
     metrics_.emplace(shard_->metrics());
@@ -266,18 +265,6 @@ TEST_F(ReceptionTest, GivesTheReservationBackAsTheBodyComes) {
   EXPECT_EQ(budget_.used(), ByteCount(400));
   EXPECT_EQ(end().code, 250);
   EXPECT_EQ(budget_.used(), ByteCount(0));
-}
-
-TEST_F(ReceptionTest, RefusesALoopPastTheLimit) {
-  connect();
-  EXPECT_EQ(send("Received: 1\r\nReceived: 2\r\n\r\nx\r\n").code, 250);
-  EXPECT_THAT(send("Received: 1\r\nReceived: 2\r\nReceived: 3\r\n\r\nx\r\n").to_string(),
-              StartsWith("554 5.4.6"));
-}
-
-TEST_F(ReceptionTest, CountsEachMessageOfASessionAnew) {
-  connect();
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(send("Received: 1\r\nReceived: 2\r\n\r\nx\r\n").code, 250);
 }
 
 struct FailureCase {

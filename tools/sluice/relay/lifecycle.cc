@@ -116,11 +116,13 @@ Task<bool> Lifecycle::is_everything_delivered() {
   co_return std::ranges::all_of(*pending, [](std::uint64_t count) { return count == 0; });
 }
 
-// Sessions past their transactions' deadline are cut by themselves; only a final dot that never
-// gets its commit is waited for longer.
+// Each shard cuts its sessions at their deadlines; only a commit that never ends is given up.
 Task<void> Lifecycle::stop_sessions() {
   const Deadline transactions = deadline_in(kTransactionsMax);
-  parts_.tell_all(shard_, [transactions](ShardPart& part) { part.stop_sessions(transactions); });
+  const Deadline final_dots = deadline_in(kFinalDotsMax);
+  parts_.tell_all(shard_, [transactions, final_dots](ShardPart& part) {
+    part.stop_sessions(transactions, final_dots);
+  });
   if (is_hurried_) parts_.tell_all(shard_, [](ShardPart& part) { part.hurry(); });
   const Deadline give_up_at = deadline_in(kTransactionsMax + kFinalDotsMax);
   const HasEnded have_ended = [](ShardPart& part) { return part.have_sessions_ended(); };

@@ -73,7 +73,6 @@ Duration expiry_of(const RelayConfig& config) {
 
 Reception::Reception(ReceptionParts& parts, const RelayPermission& permission, Admission admission)
     : parts_(parts), permission_(permission), admission_(admission) {
-  pipeline_.add(std::make_unique<smtp::LoopDetector>(parts.config.limits.received_headers));
   SLUICE_ASSERT(admission != Admission::closed, "a connection closed at once has no session");
 }
 
@@ -149,7 +148,6 @@ void Reception::begin_body() {
   Shard& shard = parts_.shard;
   transaction_->id = parts_.ids.next(shard.clock().wall());
   transaction_->body = parts_.spool.begin_body(shard, *transaction_->id);
-  pipeline_.start();
   parts_.spool.begin_receiving(shard.id());
   is_receiving_ = true;
 }
@@ -161,31 +159,22 @@ void Reception::stop_receiving() {
 
 Task<Reply> Reception::on_body(std::string_view bytes) {
   if (!is_receiving_) begin_body();
-  const auto passed = pipeline_.consume(bytes);
-  if (!passed) co_return passed.error();
   transaction_->reservation.release(ByteCount(bytes.size()));
-  auto appended = co_await transaction_->body->append(*passed);
+  auto appended = co_await transaction_->body->append(bytes);
   if (!appended) co_return storage_reply(appended.error());
   co_return Reply{.code = 250, .enhanced = {}, .text = {}};
 }
 
 Task<Reply> Reception::on_end() {
   if (!is_receiving_) begin_body();
-  const auto passed = pipeline_.finish();
   // The next transaction may begin while this one waits for its commit.
   Transaction transaction = std::move(*transaction_);
   transaction_.reset();
   stop_receiving();
-  if (!passed) co_return passed.error();
-  std::string held_back(*passed);
-  co_return co_await keep(std::move(transaction), std::move(held_back));
+  co_return co_await keep(std::move(transaction));
 }
 
-Task<Reply> Reception::keep(Transaction transaction, std::string held_back) {
-  if (!held_back.empty()) {
-    auto appended = co_await transaction.body->append(held_back);
-    if (!appended) co_return storage_reply(appended.error());
-  }
+Task<Reply> Reception::keep(Transaction transaction) {
   const Instant began = parts_.shard.clock().now();
   const std::uint64_t bytes = transaction.body->size();
   Handover handover = hand_over(transaction);

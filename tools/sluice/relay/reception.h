@@ -19,7 +19,6 @@
 #include "relay/reception_metrics.h"
 #include "relay/recipient_groups.h"
 #include "relay/relay_permission.h"
-#include "smtp/body_pipeline.h"
 #include "smtp/reception_handler.h"
 #include "spool/spool.h"
 
@@ -76,7 +75,7 @@ class Reception final : public smtp::ReceptionHandler {
   smtp::Reply answer_recipient(const smtp::Address& recipient);
   void begin_body();
   void stop_receiving();
-  Task<smtp::Reply> keep(Transaction transaction, std::string held_back);
+  Task<smtp::Reply> keep(Transaction transaction);
   Handover hand_over(Transaction& transaction);
   std::string message_metadata_of(const Transaction& transaction, WallTime now) const;
   void count_accepted(const Transaction& transaction, std::uint64_t bytes);
@@ -86,7 +85,6 @@ class Reception final : public smtp::ReceptionHandler {
   Admission admission_;
   ClientMayRelay may_relay_ = ClientMayRelay::no;
   bool is_receiving_ = false;  // the committer was told that a body is arriving
-  smtp::BodyPipeline pipeline_;
   std::optional<Transaction> transaction_;
 };
 

@@ -17,6 +17,7 @@ std::vector<ListenerProfile> listener_profiles(const RelayConfig& config) {
     settings.message_bytes_max = config.limits.message_size.value();
     settings.recipients_max = config.limits.recipients_per_message;
     settings.errors_max = listener.errors_per_session;
+    settings.received_headers_max = config.limits.received_headers;
     settings.normalises_newlines = listener.bare_newlines == BareNewlines::normalise;
     profiles.push_back(
         ListenerProfile{.settings = std::move(settings), .permission = RelayPermission(listener)});
@@ -52,10 +53,13 @@ Task<void> SessionRegistry::serve(NewConnection connection) {
   {
     smtp::ServerSession session(parts_.shard, profile.settings, *stream, std::move(client),
                                 reception);
-    const auto position = sessions_.insert(sessions_.end(), &session);
+    TaskScope conversation(parts_.shard.run_queue());
+    const LiveSession live{.session = session, .conversation = conversation};
+    const auto position = sessions_.insert(sessions_.end(), live);
     parts_.metrics.sessions.add(1);
+    conversation.spawn(session.run());
     if (parts_.is_stopping) session.request_stop();
-    co_await session.run();
+    co_await conversation.join();
     sessions_.erase(position);
     parts_.metrics.sessions.add(-1);
   }
@@ -76,18 +80,35 @@ Task<void> SessionRegistry::report_ended() {
   on_ended_(std::exchange(ended_, {}));
 }
 
-Task<void> SessionRegistry::finish(Deadline transactions) {
+Task<void> SessionRegistry::finish(Deadline transactions, Deadline final_dots) {
   SLUICE_ASSERT(!is_finished_, "finish twice");
   is_finished_ = true;
-  for (smtp::ServerSession* session : sessions_) session->request_stop();
-  while (!sessions_.empty()) {
-    auto ended = co_await session_ended_.wait(transactions);
-    if (ended) continue;
+  for (const LiveSession& live : sessions_) live.session.request_stop();
+  co_await wait_for_sessions(transactions);
+  cut_transactions();
+  co_await wait_for_sessions(final_dots);
+  if (!sessions_.empty()) {
     SLUICE_LOG(warning, "sessions_cut", {"sessions", sessions_.size()},
-               {"reason", ended.error().sentence()});
-    break;
+               {"meaning", "their clients may send accepted messages again"});
   }
   co_await scope_.close();
+}
+
+Task<void> SessionRegistry::wait_for_sessions(Deadline deadline) {
+  while (!sessions_.empty()) {
+    auto ended = co_await session_ended_.wait(deadline);
+    if (!ended) co_return;
+  }
+}
+
+void SessionRegistry::cut_transactions() {
+  std::size_t cut = 0;
+  for (const LiveSession& live : sessions_) {
+    if (live.session.has_pending_messages()) continue;
+    live.conversation.cancel();
+    ++cut;
+  }
+  if (cut > 0) SLUICE_LOG(warning, "transactions_cut", {"sessions", cut});
 }
 
 }  // namespace sluice::relay

@@ -53,9 +53,10 @@ class SessionRegistry {
 
   void open(NewConnection connection);
 
-  // Asks every session to end after its transaction, waits for them until the deadline, then cuts
-  // those that are not past a final dot, and returns when all are gone. Call it once.
-  Task<void> finish(Deadline transactions);
+  // Asks every session to end after its transaction and returns when all are gone. At the first
+  // deadline it cuts those without a message past its final dot, at the second the others: their
+  // clients will send again what they got no reply to. Call it once.
+  Task<void> finish(Deadline transactions, Deadline final_dots);
 
   // Cuts at once what finish() still waits for.
   void hurry() { scope_.cancel(); }
@@ -63,6 +64,12 @@ class SessionRegistry {
   std::size_t size() const { return sessions_.size(); }
 
  private:
+  struct LiveSession {
+    smtp::ServerSession& session;
+    TaskScope& conversation;  // of this session alone
+  };
+  Task<void> wait_for_sessions(Deadline deadline);
+  void cut_transactions();
   Task<void> serve(NewConnection connection);
   Task<void> report_ended();
   void note_ended(const NewConnection& connection);
@@ -72,7 +79,7 @@ class SessionRegistry {
   OnEnded on_ended_;
   TaskScope scope_;
   Event session_ended_;
-  std::list<smtp::ServerSession*> sessions_;
+  std::list<LiveSession> sessions_;
   std::vector<EndedConnection> ended_;
   bool is_finished_ = false;
 };

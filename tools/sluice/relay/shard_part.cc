@@ -50,15 +50,15 @@ Task<void> ShardPart::deliver() {
   has_delivery_ended_ = true;
 }
 
-void ShardPart::stop_sessions(Deadline deadline) {
+void ShardPart::stop_sessions(Deadline transactions, Deadline final_dots) {
   SLUICE_ASSERT(shard_.is_current(), "others send letters");
   if (std::exchange(are_sessions_stopping_, true)) return;
   reception_.is_stopping = true;
-  scope_.spawn(finish_sessions(deadline));
+  scope_.spawn(finish_sessions(transactions, final_dots));
 }
 
-Task<void> ShardPart::finish_sessions(Deadline deadline) {
-  co_await sessions_.finish(deadline);
+Task<void> ShardPart::finish_sessions(Deadline transactions, Deadline final_dots) {
+  co_await sessions_.finish(transactions, final_dots);
   have_sessions_ended_ = true;
 }
 

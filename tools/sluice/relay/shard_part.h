@@ -37,8 +37,8 @@ class ShardPart {
   Dispatcher& dispatcher() { return *dispatcher_; }
   Shard& shard() { return shard_; }
 
-  // Sessions end after their transactions, at the deadline at the latest; deliveries likewise.
-  void stop_sessions(Deadline deadline);
+  // Sessions end after their transactions, at the deadlines at the latest; deliveries likewise.
+  void stop_sessions(Deadline transactions, Deadline final_dots);
   void stop_delivery(Deadline deadline);
   // Cuts what the two still wait for.
   void hurry();
@@ -49,7 +49,7 @@ class ShardPart {
   bool has_delivery_ended() const { return has_delivery_ended_; }
 
  private:
-  Task<void> finish_sessions(Deadline deadline);
+  Task<void> finish_sessions(Deadline transactions, Deadline final_dots);
   Task<void> deliver();
 
   Shard& shard_;
