@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -16,6 +17,11 @@
 #include "core/config_value.h"
 #include "core/error.h"
 
+// toml++ 3.3 asserts that no list has a '}' for a value, `[}`, and assumes it in release builds.
+// Its asserts throw this instead, in every build, and parse_toml() makes a syntax error of it.
+struct TomlParserGaveUp {};
+#undef NDEBUG
+#define TOML_ASSERT(condition) ((condition) ? void() : throw TomlParserGaveUp())
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
@@ -76,14 +82,43 @@ ConfigNode convert(const toml::node& from, const std::string& source) {
   return to;
 }
 
-// The first line that is too long, from 1; 0 when there is none.
-std::uint32_t overlong_line(std::string_view text) {
-  for (std::uint32_t line = 1; !text.empty(); ++line) {
-    const std::size_t length = std::min(text.find('\n'), text.size());
-    if (length > kConfigLineBytesMax) return line;
-    text.remove_prefix(std::min(length + 1, text.size()));
+// Nothing when the parser gave up.
+std::optional<toml::parse_result> parse_toml(std::string_view text) {
+  try {
+    return toml::parse(text);
+  } catch (const TomlParserGaveUp&) {
+    return std::nullopt;
   }
-  return 0;
+}
+
+// The line that made the parser give up: the first one without which it does not.
+std::uint32_t line_of_giving_up(std::string_view text) {
+  std::uint32_t line = 1;
+  for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1)) {
+    if (!parse_toml(text.substr(0, end))) return line;
+    ++line;
+  }
+  return line;
+}
+
+// Reports the first line that the parser must not see; true when there is one.
+bool refuse_line(std::string_view text, const std::string& source, ConfigProblems& problems) {
+  for (std::uint32_t number = 1; !text.empty(); ++number) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    if (line.size() > kConfigLineBytesMax) {
+      problems.add(
+          {source, number, 1}, {},
+          fmt::format("found a longer line, expected at most {} bytes", kConfigLineBytesMax));
+      return true;
+    }
+    if (const auto at = find_unreadable(line)) {
+      problems.add({source, number, static_cast<std::uint32_t>(*at) + 1}, {},
+                   "found bytes that are no UTF-8, or a character from U+FE66 to U+FEFE");
+      return true;
+    }
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  return false;
 }
 
 Result<std::string> read_text(const std::string& path) {
@@ -152,19 +187,18 @@ std::vector<std::string> included_files(const ConfigNode& include, const std::st
 ConfigNode parse_config_text(std::string_view text, const std::string& source,
                              ConfigProblems& problems) {
   ConfigNode root = ConfigNode::of_table({source});
-  if (const std::uint32_t line = overlong_line(text); line > 0) {
-    problems.add(
-        {source, line, 1}, {},
-        fmt::format("found a longer line, expected at most {} bytes", kConfigLineBytesMax));
+  if (refuse_line(text, source, problems)) return root;
+  const auto parsed = parse_toml(text);
+  if (!parsed) {
+    problems.add({source, line_of_giving_up(text), 1}, {}, "found a list with a '}' for a value");
     return root;
   }
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    const toml::parse_error& error = parsed.error();
+  if (!*parsed) {
+    const toml::parse_error& error = parsed->error();
     problems.add(place_at(source, error.source().begin), {}, std::string(error.description()));
     return root;
   }
-  convert_table(parsed.table(), source, root);
+  convert_table(parsed->table(), source, root);
   return root;
 }
 

@@ -107,6 +107,7 @@ std::optional<std::string> ConfigType<std::string>::from(const ConfigNode& node)
   if (node.kind != ConfigNode::Kind::text) return std::nullopt;
   if (node.text.size() > kConfigTextBytesMax) return std::nullopt;
   if (std::ranges::any_of(node.text, is_control)) return std::nullopt;
+  if (find_unreadable(node.text)) return std::nullopt;
   return node.text;
 }
 

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "core/clock.h"
+#include "core/utf8.h"
 
 namespace sluice {
 
@@ -54,23 +55,11 @@ void append_time(std::string& line, WallTime time) {
                  clock.seconds().count(), clock.subseconds().count());
 }
 
-// The length of the valid UTF-8 sequence at the start of `text` (RFC 3629 4), or 0. C1 controls
-// (U+0080 to U+009F) count as invalid here: terminals act on them.
-std::size_t printable_utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (length == 0 || first > 0xF4 || text.size() < length) return 0;
-
-  for (std::size_t i = 1; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  const unsigned char second = byte(1);
-  const bool is_c1_control = first == 0xC2 && second < 0xA0;
-  const bool is_overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-  const bool is_surrogate = first == 0xED && second > 0x9F;
-  const bool is_too_large = first == 0xF4 && second > 0x8F;
-  return is_c1_control || is_overlong || is_surrogate || is_too_large ? 0 : length;
+// The bytes of the character at the start of `text`, or 0 when it must not be shown as it is: bytes
+// that are no UTF-8, and C1 controls (U+0080 to U+009F), on which terminals act.
+std::size_t showable_length(std::string_view text) {
+  const bool is_c1_control = text.size() > 1 && text[0] == '\xC2' && text[1] < '\xA0';
+  return is_c1_control ? 0 : utf8_length(text);
 }
 
 // Appends between quotes, so that no value can end the line, the value or the terminal's state.
@@ -91,8 +80,8 @@ void append_quoted(std::string& line, std::string_view value, LogFormat format) 
       line += "\\r";
     } else if (c == '\t') {
       line += "\\t";
-    } else if (byte >= 0x80 && printable_utf8_length(value) > 0) {
-      length = printable_utf8_length(value);
+    } else if (byte >= 0x80 && showable_length(value) > 0) {
+      length = showable_length(value);
       line += value.substr(0, length);
     } else {
       // JSON has no escape for a byte (RFC 8259 7): a stray one is shown as its Latin-1 character.

@@ -51,8 +51,8 @@ class LogField {
 // Opens the process's log; before it, lines go to standard error. The log is the one process-wide
 // object: a line must be possible from anywhere, and it holds no state that anyone reads back.
 Result<void> open_log(const LogSettings& settings);
-void close_log();                       // flushes
-void reopen_log();                      // after the file was moved (SIGHUP)
+void close_log();   // flushes
+void reopen_log();  // after the file was moved (SIGHUP)
 std::uint64_t log_lines_dropped();
 
 bool is_logged(LogLevel level);
@@ -60,8 +60,8 @@ void write_log(LogLevel level, std::string_view event, std::initializer_list<Log
 
 }  // namespace sluice
 
-#define SLUICE_LOG(level, event, ...)                                              \
-  do {                                                                             \
-    if (::sluice::is_logged(::sluice::LogLevel::level))                            \
-      ::sluice::write_log(::sluice::LogLevel::level, event, {__VA_ARGS__});        \
+#define SLUICE_LOG(level, event, ...)                                       \
+  do {                                                                      \
+    if (::sluice::is_logged(::sluice::LogLevel::level))                     \
+      ::sluice::write_log(::sluice::LogLevel::level, event, {__VA_ARGS__}); \
   } while (false)

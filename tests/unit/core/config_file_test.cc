@@ -40,6 +40,25 @@ TEST(ParseConfigText, SaysWhereTheSyntaxBreaks) {
   EXPECT_TRUE(problems.leave_gaps());
 }
 
+TEST(ParseConfigText, FindsTheLineOfABraceInAList) {
+  ConfigProblems problems;
+  parse_config_text("a = 1\nb = [\n1,\n}]\nc = 1\n", "f", problems);
+  EXPECT_THAT(texts(problems), ElementsAre("f:4:1: found a list with a '}' for a value"));
+}
+
+TEST(ParseConfigText, RefusesWhatItsParserStumblesOver) {
+  const auto problems_with = [](std::string_view character) {
+    ConfigProblems problems;
+    parse_config_text(fmt::format("a = 1\nb = \"{}\"\n", character), "f", problems);
+    return texts(problems);
+  };
+  EXPECT_THAT(problems_with("\xEF\xB9\xA5"), ElementsAre());
+  EXPECT_THAT(problems_with("\xEF\xB9\xA6"), ElementsAre(HasSubstr("f:2:6: found bytes")));
+  EXPECT_THAT(problems_with("\xEF\xBB\xBE"), ElementsAre(HasSubstr("f:2:6: found bytes")));
+  EXPECT_THAT(problems_with("\xEF\xBB\xBF"), ElementsAre());
+  EXPECT_THAT(problems_with("\xFF"), ElementsAre(HasSubstr("f:2:6: found bytes")));
+}
+
 TEST(ParseConfigText, BoundsTheLengthOfALine) {
   ConfigProblems problems;
   const std::string at_the_limit = "a = 1 #" + std::string(kConfigLineBytesMax - 7, 'x');
