@@ -4,6 +4,7 @@
 #include "commands/check.h"
 #include "commands/command_line.h"
 #include "commands/config.h"
+#include "commands/spool.h"
 #include "commands/version.h"
 
 int main(int argc, char** argv) {
@@ -13,6 +14,7 @@ int main(int argc, char** argv) {
   ExitStatus status;
   add_check_command(app, status);
   add_config_command(app, status);
+  add_spool_command(app, status);
   add_version_command(app);
   return run_command_line(app, status, argc, argv);
 }

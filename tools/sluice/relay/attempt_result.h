@@ -20,10 +20,10 @@ enum class RecipientOutcome : std::uint8_t {
 };
 
 struct RecipientAttempt {
-  std::uint16_t position;    // in the envelope
+  std::uint16_t position;  // in the envelope
   std::string recipient;
   RecipientOutcome outcome;
-  smtp::Reply reply;         // code 0 where there was none
+  smtp::Reply reply;  // code 0 where there was none
   smtp::ReplyStage stage;
   bool is_next_transaction = false;  // "too many recipients": again at once, no attempt used
 };
@@ -35,12 +35,16 @@ struct AttemptResult {
   spool::EnvelopeKey key;
   std::vector<RecipientAttempt> recipients;  // those that were pending
   AttemptCounts counts;
-  std::string route;      // name of the route, for logs
-  std::string host;       // "name[address]:port"
-  std::string error;      // what broke, where no reply says it
+  std::string route = {};           // name of the route, for logs
+  std::string host = {};            // "name[address]:port"
+  std::string error = {};           // what broke, where no reply says it
   bool duplicate_possible = false;  // broken after the end of the message was sent
   Duration duration{0};
+  bool is_broken = false;     // the connection died: tried again soon
   bool is_throttled = false;  // a 421 or 4xx that speaks of rate; lowers the pipeline depth
 };
+
+// Fills in what a transaction meant for attempt.recipients, which name those it was sent to.
+void judge(const smtp::TransactionResult& result, AttemptResult& attempt);
 
 }  // namespace sluice::relay

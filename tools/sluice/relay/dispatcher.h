@@ -1,9 +1,9 @@
 // Dispatcher: decides what each envelope does next. One per shard.
 //
 // A fresh envelope goes out at once where the shard has a free slot and nobody waits for the site;
-// else its record goes to the site's home shard, which alone queues it and grants it, with a permit,
-// to a shard that has a free slot (docs/architecture.md, "Waiting happens in one place"). The body
-// stays where it was received, as long as the memory budget allows.
+// else its record goes to the site's home shard, which alone queues it and grants it, with a
+// permit, to a shard that has a free slot (docs/architecture.md, "Waiting happens in one place").
+// The body stays where it was received, as long as the memory budget allows.
 #pragma once
 
 #include <cstdint>
@@ -21,27 +21,27 @@
 namespace sluice {
 class Shard;
 class ShardGroup;
-}
+}  // namespace sluice
 
 namespace sluice::relay {
 
 // An envelope that was just committed, on the shard that received it.
 struct FreshEnvelope {
   spool::WaitingEnvelope waiting;
-  std::string message_metadata;                   // encoded, as given to the spool
+  std::string message_metadata;  // encoded, as given to the spool
   std::string envelope_metadata;
-  std::shared_ptr<const ByteChain> body;          // null: read it back
+  std::shared_ptr<const ByteChain> body;  // null: read it back
 };
 
 // One row of `sluice queue summary`: a scheduled queue, and why its envelopes wait.
 struct QueueSummary {
-  std::string queue;        // "campaign:tenant@domain"
+  std::string queue;  // "campaign:tenant@domain"
   std::string route;
   std::uint64_t ready = 0;      // due, waiting for a slot
   std::uint64_t scheduled = 0;  // waiting for their next attempt
   std::uint64_t in_flight = 0;
-  WallTime next_attempt{0};     // earliest; 0: none
-  std::string waits_for;        // the name of the wait: "retry", "connection slot", "route backoff"
+  WallTime next_attempt{0};  // earliest; 0: none
+  std::string waits_for;     // the name of the wait: "retry", "connection slot", "route backoff"
 };
 
 // One row of `sluice queue list`.

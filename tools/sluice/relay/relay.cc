@@ -11,23 +11,13 @@
 
 #include "core/assert.h"
 #include "core/log.h"
-#include "core/open_files.h"
 #include "core/random.h"
 #include "core/shard.h"
+#include "relay/open_files_plan.h"
 #include "relay/privileges.h"
 
 namespace sluice::relay {
 namespace {
-
-constexpr std::uint64_t kOtherFiles = 512;  // spool, rings and wake-ups of the shards, log, control
-
-std::uint64_t open_files_needed(const RelayConfig& config) {
-  std::uint64_t needed = kOtherFiles + config.limits.outgoing_connections;
-  for (const ListenerSettings& listener : config.listeners) {
-    needed += listener.connections + listener.address.size();
-  }
-  return needed;
-}
 
 // A quarter is kept for reading back, so that outflow never waits for inflow.
 ByteCount read_part_of(ByteCount memory) { return ByteCount(memory.value() / 4); }
@@ -76,9 +66,9 @@ Result<Relay::Sockets> Relay::open_sockets(const RelayConfig& config) {
 
 Result<std::unique_ptr<Relay>> Relay::open(std::shared_ptr<const RelayConfig> config) {
   SignalWatcher::block_signals();
-  SLUICE_TRY(allowed, raise_open_files(open_files_needed(*config)));
-  SLUICE_TRY(sockets, open_sockets(*config));
-  std::unique_ptr<Relay> relay(new Relay(std::move(config), std::move(sockets)));
+  SLUICE_TRY(fitting, plan_open_files(std::move(config)));
+  SLUICE_TRY(sockets, open_sockets(*fitting));
+  std::unique_ptr<Relay> relay(new Relay(std::move(fitting), std::move(sockets)));
   SLUICE_TRY(signals, SignalWatcher::open());
   relay->signals_ = std::move(signals);
   if (auto opened = relay->open_spool(); !opened) {
@@ -87,7 +77,6 @@ Result<std::unique_ptr<Relay>> Relay::open(std::shared_ptr<const RelayConfig> co
   if (auto started = relay->start_shards(); !started) {
     return std::unexpected(std::move(started).error());
   }
-  SLUICE_LOG(debug, "open_files", {"allowed", allowed});
   return relay;
 }
 

@@ -1,0 +1,61 @@
+#include "relay/attempt_result.h"
+
+#include <utility>
+
+namespace sluice::relay {
+namespace {
+
+using smtp::EnhancedStatus;
+using smtp::TransactionEnd;
+using smtp::TransactionResult;
+
+// RFC 5321 §4.5.3.1.10: 452, or 552 from old servers, means that the rest goes in a next
+// transaction.
+bool is_too_many_recipients(const smtp::Reply& reply) {
+  if (reply.code != 452 && reply.code != 552) return false;
+  return reply.enhanced.subject == 5 && reply.enhanced.detail == 3;
+}
+
+RecipientOutcome outcome_of(const smtp::Reply& reply) {
+  if (reply.code >= 200 && reply.code < 300) return RecipientOutcome::delivered;
+  return reply.is_permanent() ? RecipientOutcome::failed : RecipientOutcome::deferred;
+}
+
+void judge_answer(const TransactionResult::Verdict& verdict, RecipientAttempt& attempt) {
+  attempt.reply = verdict.reply;
+  attempt.stage = verdict.stage;
+  attempt.outcome = outcome_of(verdict.reply);
+  if (verdict.stage == smtp::ReplyStage::recipient && is_too_many_recipients(verdict.reply)) {
+    attempt.outcome = RecipientOutcome::deferred;
+    attempt.is_next_transaction = true;
+  }
+}
+
+}  // namespace
+
+void judge(const TransactionResult& result, AttemptResult& attempt) {
+  attempt.error = result.error;
+  attempt.counts = AttemptCounts::no;
+  attempt.duplicate_possible = result.end == TransactionEnd::ambiguous;
+  for (std::size_t i = 0; i < attempt.recipients.size(); ++i) {
+    RecipientAttempt& recipient = attempt.recipients[i];
+    if (result.end == TransactionEnd::answered) {
+      judge_answer(result.recipients[i], recipient);
+    } else {
+      recipient.reply = result.verdict.reply;
+      recipient.stage = result.verdict.stage;
+      recipient.outcome = result.end == TransactionEnd::cannot_send ? RecipientOutcome::failed
+                                                                    : RecipientOutcome::deferred;
+    }
+    const bool is_used = result.end != TransactionEnd::not_attempted &&
+                         result.end != TransactionEnd::body_failed &&
+                         !recipient.is_next_transaction;
+    if (is_used) attempt.counts = AttemptCounts::yes;
+    if (recipient.reply.code == 421) attempt.is_throttled = true;
+  }
+  attempt.is_broken = result.end == TransactionEnd::unknown ||
+                      result.end == TransactionEnd::ambiguous ||
+                      result.end == TransactionEnd::body_failed;
+}
+
+}  // namespace sluice::relay

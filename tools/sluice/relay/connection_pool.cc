@@ -1,0 +1,191 @@
+#include "relay/connection_pool.h"
+
+#include <fmt/format.h>
+
+#include "core/log.h"
+#include "core/socket.h"
+
+namespace sluice::relay {
+namespace {
+
+constexpr Duration kQuitPatience = std::chrono::seconds(5);
+constexpr Duration kHostPatience = std::chrono::seconds(60);  // for a probe of a host that failed
+constexpr Duration kBetterHostCheck = std::chrono::seconds(1);
+
+smtp::ClientSettings client_settings(const RelayConfig& config) {
+  const TimeoutSettings& timeouts = config.delivery.timeouts;
+  return {.hostname = config.hostname,
+          .timeouts = {.greeting = timeouts.greeting,
+                       .command = timeouts.command,
+                       .data = timeouts.data,
+                       .final = timeouts.final},
+          .pipeline_depth = config.delivery.pipeline_depth};
+}
+
+}  // namespace
+
+ConnectionPool::ConnectionPool(const PoolParts& parts, std::function<void()> on_room)
+    : parts_(parts),
+      on_room_(std::move(on_room)),
+      settings_(client_settings(parts.config)),
+      scope_(parts.shard.run_queue()) {}
+
+ConnectionPool::~ConnectionPool() {
+  SLUICE_ASSERT(connections_.empty(), "a pool ends after its connections");
+}
+
+PooledConnection* ConnectionPool::free_connection() {
+  for (PooledConnection* connection : connections_) {
+    if (!connection->is_retired && connection->session->free_slots() > 0) return connection;
+  }
+  return nullptr;
+}
+
+unsigned ConnectionPool::free_slots() const {
+  unsigned slots = 0;
+  for (const PooledConnection* connection : connections_) {
+    if (!connection->is_retired) slots += connection->session->free_slots();
+  }
+  return slots;
+}
+
+void ConnectionPool::begin_attempt(PooledConnection& connection) { ++connection.attempts; }
+
+void ConnectionPool::end_attempt(PooledConnection& connection) {
+  SLUICE_ASSERT(connection.attempts > 0, "an attempt ends once");
+  --connection.attempts;
+  if (connection.attempts == 0) connection.changed.notify_all();
+}
+
+bool ConnectionPool::may_open() const {
+  return !is_stopping_ && parts_.site.connections().has_room() &&
+         parts_.node_connections.has_room();
+}
+
+bool ConnectionPool::open_one() {
+  if (is_stopping_) return false;
+  if (parts_.site.backoff_until(parts_.shard.clock().now()) != Instant::far_future()) return false;
+  if (!parts_.node_connections.try_acquire()) return false;
+  if (!parts_.site.connections().try_acquire()) {
+    parts_.node_connections.release();
+    return false;
+  }
+  ++opening_;
+  scope_.spawn(live());
+  return true;
+}
+
+// Holds its place in the limits from opening to closing.
+Task<void> ConnectionPool::live() {
+  bool is_opened = false;
+  while (!is_opened && !is_stopping_) {
+    const auto host = parts_.site.choose_host(parts_.shard.clock().now(), kHostPatience);
+    if (!host) break;
+    is_opened = co_await live_at(*host);
+  }
+  if (!is_opened) --opening_;
+  parts_.site.connections().release();
+  parts_.node_connections.release();
+  on_room_();
+}
+
+// False when the host could not be had.
+Task<bool> ConnectionPool::live_at(std::size_t host) {
+  auto opened = co_await connect(host);
+  if (!opened) {
+    parts_.metrics.connections_failed.add();
+    parts_.site.note_failure(host, parts_.shard.clock().now());
+    SLUICE_LOG(warning, "connection_failed", {"route", parts_.site.name()},
+               {"host", parts_.site.host(host).to_string()}, {"error", opened.error().sentence()});
+    co_return false;
+  }
+  parts_.site.note_success(host);
+  parts_.metrics.connections_opened.add();
+  parts_.metrics.connections.add(1);
+  PooledConnection& connection = **opened;
+  connections_.push_back(&connection);
+  --opening_;
+  on_room_();
+  co_await serve(connection);
+  connections_.remove(&connection);
+  parts_.metrics.connections.add(-1);
+  co_return true;
+}
+
+Task<Result<std::unique_ptr<PooledConnection>>> ConnectionPool::connect(std::size_t host) {
+  const SmartHost smart_host = parts_.site.host(host);
+  SLUICE_CO_TRY(endpoints, co_await parts_.resolver.resolve(parts_.shard, smart_host));
+  Error error(ErrorCode::not_found, "no address of " + smart_host.host);
+  for (const Endpoint& endpoint : endpoints) {
+    const Deadline deadline =
+        Deadline::in(parts_.shard.clock(), parts_.config.delivery.timeouts.connect);
+    auto stream = co_await connect_tcp(parts_.shard, endpoint, nullptr, deadline);
+    if (!stream) {
+      error = std::move(stream).error();
+      continue;
+    }
+    auto session =
+        std::make_unique<smtp::ClientSession>(parts_.shard, settings_, std::move(*stream));
+    auto opened = co_await session->open();
+    if (opened && !opened->refusal) {
+      co_return std::make_unique<PooledConnection>(
+          parts_.shard, std::move(session), host,
+          fmt::format("{}[{}]:{}", smart_host.host, endpoint.address.to_string(), endpoint.port));
+    }
+    error = opened ? Error(ErrorCode::refused, opened->refusal->to_string())
+                   : std::move(opened).error();
+    const Deadline at_once = Deadline::at(parts_.shard.clock().now());
+    co_await session->close(at_once);
+  }
+  co_return std::unexpected(std::move(error));
+}
+
+// A notification and a passed deadline are answered alike: by looking again. A task that was
+// cancelled waits by turns of the loop, since what it waits for ends soon.
+Task<void> ConnectionPool::change_of(PooledConnection& connection, Deadline deadline) {
+  auto woken = co_await connection.changed.wait(deadline);
+  if (!woken && woken.error().code() == ErrorCode::cancelled) co_await yield(parts_.shard);
+}
+
+// Until it finishes, idles too long, or is not wanted any more.
+Task<void> ConnectionPool::serve(PooledConnection& connection) {
+  smtp::ClientSession& session = *connection.session;
+  session.on_finished([&connection] { connection.changed.notify_all(); });
+  const Duration idle = parts_.config.delivery.timeouts.idle;
+  Instant used = parts_.shard.clock().now();
+  while (session.is_usable() && !connection.is_retired && !is_cut_) {
+    const Instant now = parts_.shard.clock().now();
+    if (connection.attempts > 0) used = now;
+    if (now - used >= idle) break;
+    if (connection.host > 0 && parts_.site.has_better_host(connection.host, now)) break;
+    const Duration patience = connection.host > 0 ? std::min(idle, kBetterHostCheck) : idle;
+    const Deadline deadline = Deadline::in(parts_.shard.clock(), patience);
+    co_await change_of(connection, deadline);
+  }
+  connection.is_retired = true;
+  while (connection.attempts > 0 && session.is_usable() && !is_cut_) {
+    co_await change_of(connection, Deadline::never());
+  }
+  const Duration quit = is_cut_ ? Duration(0) : kQuitPatience;
+  const Deadline deadline = Deadline::in(parts_.shard.clock(), quit);
+  co_await session.close(deadline);
+  while (connection.attempts > 0) {
+    co_await change_of(connection, Deadline::never());
+  }
+}
+
+void ConnectionPool::stop() {
+  is_stopping_ = true;
+  for (PooledConnection* connection : connections_) {
+    connection->is_retired = true;
+    connection->changed.notify_all();
+  }
+}
+
+void ConnectionPool::cut() {
+  is_cut_ = true;
+  stop();
+  scope_.cancel();
+}
+
+}  // namespace sluice::relay

@@ -1,0 +1,86 @@
+// ConnectionPool: the connections of one shard to the hosts of one site.
+//
+// Opens them within the site's and the node's limit, host after host; keeps them while they are
+// used; retires one that idles, that finished, or that goes to a second-choice host once a better
+// one may be tried. What to send over them is its owner's matter: on_room tells it.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "core/event.h"
+#include "core/shard.h"
+#include "relay/config.h"
+#include "relay/delivery_metrics.h"
+#include "relay/host_resolver.h"
+#include "relay/site.h"
+#include "smtp/client_session.h"
+
+namespace sluice::relay {
+
+struct PoolParts {
+  Shard& shard;
+  const RelayConfig& config;
+  Site& site;
+  LimitCell& node_connections;
+  HostResolver& resolver;
+  DeliveryMetrics& metrics;
+};
+
+// One open connection. Attempts hold it while they use the session.
+struct PooledConnection {
+  PooledConnection(Shard& shard, std::unique_ptr<smtp::ClientSession> opened, std::size_t index,
+                   std::string name)
+      : session(std::move(opened)), host(index), host_name(std::move(name)), changed(shard) {}
+  std::unique_ptr<smtp::ClientSession> session;
+  std::size_t host;
+  std::string host_name;  // "name[address]:port"
+  unsigned attempts = 0;
+  bool is_retired = false;
+  Event changed;
+};
+
+class ConnectionPool {
+ public:
+  // `on_room` is called when a connection opened, or none could be had.
+  ConnectionPool(const PoolParts& parts, std::function<void()> on_room);
+  ~ConnectionPool();
+
+  // A connection with a free slot, or null.
+  PooledConnection* free_connection();
+  void begin_attempt(PooledConnection& connection);
+  void end_attempt(PooledConnection& connection);
+
+  // Opens one more within the limits; false when there is none to be had now.
+  bool open_one();
+  bool may_open() const;
+
+  unsigned free_slots() const;
+  unsigned opening() const { return opening_; }
+  bool empty() const { return connections_.empty() && opening_ == 0; }
+
+  // Retires all; with `now`, also those that still have messages in flight.
+  void stop();
+  void cut();
+  Task<void> join() { return scope_.join(); }
+
+ private:
+  Task<void> live();
+  Task<bool> live_at(std::size_t host);
+  Task<Result<std::unique_ptr<PooledConnection>>> connect(std::size_t host);
+  Task<void> serve(PooledConnection& connection);
+  Task<void> change_of(PooledConnection& connection, Deadline deadline);
+
+  PoolParts parts_;
+  std::function<void()> on_room_;
+  smtp::ClientSettings settings_;
+  std::list<PooledConnection*> connections_;
+  unsigned opening_ = 0;
+  bool is_stopping_ = false;
+  bool is_cut_ = false;
+  TaskScope scope_;
+};
+
+}  // namespace sluice::relay

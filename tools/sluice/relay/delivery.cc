@@ -1,0 +1,118 @@
+#include "relay/delivery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/shard.h"
+
+namespace sluice::relay {
+namespace {
+
+// The trace header, then the body: from memory at once, or part by part.
+class EnvelopeBody final : public smtp::OutgoingBody {
+ public:
+  EnvelopeBody(Shard& shard, spool::Spool& spool, const LoadedEnvelope& envelope)
+      : shard_(shard), spool_(spool), envelope_(envelope) {}
+
+  std::uint64_t size() const override {
+    return envelope_.message.trace_header.size() + envelope_.body_bytes;
+  }
+
+  Task<Result<std::span<const std::string_view>>> next() override {
+    pieces_.clear();
+    if (!has_begun_) {
+      has_begun_ = true;
+      pieces_.push_back(envelope_.message.trace_header);
+      if (envelope_.body_parts == 0 && envelope_.body != nullptr) append(*envelope_.body);
+    } else if (next_part_ < envelope_.body_parts) {
+      SLUICE_CO_TRY(part, co_await spool_.read_part(shard_, envelope_.waiting.key, next_part_));
+      ++next_part_;
+      part_ = std::move(part);
+      append(*part_);
+    }
+    co_return std::span<const std::string_view>(pieces_);
+  }
+
+ private:
+  void append(const ByteChain& chain) {
+    for (std::size_t i = 0; i < chain.piece_count(); ++i) pieces_.push_back(chain.piece(i));
+  }
+
+  Shard& shard_;
+  spool::Spool& spool_;
+  const LoadedEnvelope& envelope_;
+  bool has_begun_ = false;
+  std::uint32_t next_part_ = 0;
+  std::shared_ptr<const ByteChain> part_;
+  std::vector<std::string_view> pieces_;
+};
+
+void append_recipient(const LoadedEnvelope& envelope, std::uint16_t position,
+                      AttemptResult& attempt) {
+  attempt.recipients.push_back(RecipientAttempt{.position = position,
+                                                .recipient = envelope.recipients[position],
+                                                .outcome = RecipientOutcome::deferred,
+                                                .reply = {},
+                                                .stage = smtp::ReplyStage::mail});
+}
+
+// One transaction's part of an attempt goes into the whole.
+void merge(AttemptResult part, AttemptResult& whole) {
+  for (RecipientAttempt& recipient : part.recipients) {
+    whole.recipients.push_back(std::move(recipient));
+  }
+  if (part.counts == AttemptCounts::yes) whole.counts = AttemptCounts::yes;
+  whole.is_broken = whole.is_broken || part.is_broken;
+  whole.is_throttled = whole.is_throttled || part.is_throttled;
+  whole.duplicate_possible = whole.duplicate_possible || part.duplicate_possible;
+  if (!part.error.empty()) whole.error = std::move(part.error);
+}
+
+}  // namespace
+
+Task<Result<LoadedEnvelope>> load_envelope(Shard& shard, spool::Spool& spool,
+                                           spool::WaitingEnvelope waiting, spool::ReadBody body) {
+  SLUICE_CO_TRY(stored, co_await spool.read(shard, waiting.key, body));
+  SLUICE_CO_TRY(message, decode_message_metadata(stored.message_metadata));
+  SLUICE_CO_TRY(metadata, decode_envelope_metadata(stored.envelope_metadata));
+  LoadedEnvelope loaded{.waiting = waiting,
+                        .message = std::move(message),
+                        .recipients = std::move(metadata.recipients),
+                        .pending = {},
+                        .body_bytes = stored.body_bytes,
+                        .body_parts = stored.body_parts,
+                        .body = std::move(stored.body)};
+  for (std::size_t i = 0; i < loaded.recipients.size(); ++i) {
+    const bool has_ended = i < stored.ended.size() && stored.ended[i];
+    if (!has_ended) loaded.pending.push_back(static_cast<std::uint16_t>(i));
+  }
+  loaded.waiting.recipients_pending = static_cast<std::uint16_t>(loaded.pending.size());
+  co_return loaded;
+}
+
+Task<AttemptResult> deliver(Shard& shard, spool::Spool& spool, smtp::ClientSession& session,
+                            const LoadedEnvelope& envelope) {
+  const Instant start = shard.clock().now();
+  AttemptResult whole{.key = envelope.waiting.key, .recipients = {}, .counts = AttemptCounts::no};
+  for (std::size_t begin = 0; begin < envelope.pending.size();) {
+    const std::size_t end = std::min(begin + kRecipientsPerTransaction, envelope.pending.size());
+    AttemptResult part{.key = envelope.waiting.key, .recipients = {}, .counts = AttemptCounts::no};
+    EnvelopeBody body(shard, spool, envelope);
+    smtp::OutgoingMessage message{.reverse_path = envelope.message.reverse_path,
+                                  .recipients = {},
+                                  .body_type = envelope.message.body_type,
+                                  .body = &body};
+    for (std::size_t i = begin; i < end; ++i) {
+      append_recipient(envelope, envelope.pending[i], part);
+      message.recipients.push_back(envelope.recipients[envelope.pending[i]]);
+    }
+    const auto result = co_await session.send(std::move(message));
+    judge(result, part);
+    merge(std::move(part), whole);
+    begin = end;
+  }
+  whole.duration = shard.clock().now() - start;
+  co_return whole;
+}
+
+}  // namespace sluice::relay
