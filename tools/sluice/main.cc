@@ -4,6 +4,9 @@
 #include "commands/check.h"
 #include "commands/command_line.h"
 #include "commands/config.h"
+#include "commands/drain.h"
+#include "commands/queue.h"
+#include "commands/serve.h"
 #include "commands/spool.h"
 #include "commands/version.h"
 
@@ -12,8 +15,11 @@ int main(int argc, char** argv) {
 
   CLI::App app("sluice: a bulk mail transfer agent", "sluice");
   ExitStatus status;
+  add_serve_command(app, status);
   add_check_command(app, status);
   add_config_command(app, status);
+  add_queue_command(app, status);
+  add_drain_command(app, status);
   add_spool_command(app, status);
   add_version_command(app);
   return run_command_line(app, status, argc, argv);
