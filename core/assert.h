@@ -12,8 +12,8 @@ namespace sluice {
 
 }  // namespace sluice
 
-#define SLUICE_ASSERT(condition, reason)                                    \
-  do {                                                                      \
-    if (!(condition)) [[unlikely]]                                          \
-      ::sluice::assert_failed(#condition, reason, __FILE__, __LINE__);      \
+#define SLUICE_ASSERT(condition, reason)                               \
+  do {                                                                 \
+    if (!(condition)) [[unlikely]]                                     \
+      ::sluice::assert_failed(#condition, reason, __FILE__, __LINE__); \
   } while (false)

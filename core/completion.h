@@ -1,4 +1,5 @@
-// Completion: a task waits for a value that another thread makes, and cannot be cancelled meanwhile.
+// Completion: a task waits for a value that another thread makes, and cannot be cancelled
+// meanwhile.
 //
 // The task creates it, hands its address over with the request and awaits wait(). The other thread
 // sends a Letter to the task's shard that calls complete(). Because the wait has no deadline and

@@ -13,17 +13,17 @@
 namespace sluice {
 
 enum class ErrorCode : std::uint8_t {
-  cancelled,         // our own side asked the task to stop
-  timed_out,         // a Deadline passed
-  end_of_stream,     // the peer closed in order
-  connection_lost,   // the peer reset, or the network failed
-  refused,           // the peer or the system refused (connect, bind, permission)
-  syntax,            // outside bytes break their format
-  limit_exceeded,    // a k...Max was passed by outside data
-  out_of_budget,     // a memory budget is used up
-  storage_full,      // disk or map is full
-  storage_failed,    // the disk or LMDB reported an error
-  corrupt,           // stored data fails its check
+  cancelled,        // our own side asked the task to stop
+  timed_out,        // a Deadline passed
+  end_of_stream,    // the peer closed in order
+  connection_lost,  // the peer reset, or the network failed
+  refused,          // the peer or the system refused (connect, bind, permission)
+  syntax,           // outside bytes break their format
+  limit_exceeded,   // a k...Max was passed by outside data
+  out_of_budget,    // a memory budget is used up
+  storage_full,     // disk or map is full
+  storage_failed,   // the disk or LMDB reported an error
+  corrupt,          // stored data fails its check
   not_found,
   already_exists,
   invalid_argument,  // the operator asked for something that cannot be

@@ -37,7 +37,9 @@ class ThreadWorker final : public Worker {
 
  private:
   void notify() {
-    { const std::lock_guard lock(mutex_); }  // the sleeper has looked, or will look later
+    {
+      const std::lock_guard lock(mutex_);
+    }  // the sleeper has looked, or will look later
     changed_.notify_one();
   }
 
@@ -48,6 +50,7 @@ class ThreadWorker final : public Worker {
 
   void run(const std::string& name) {
     set_up_thread(name);
+    keep_on_cores(usable_cores());  // not on that of a pinned thread that started it
     while (!is_stopping_.load(std::memory_order_acquire)) {
       is_woken_.exchange(false, std::memory_order_acq_rel);
       sleep_until(step_());

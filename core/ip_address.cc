@@ -76,8 +76,7 @@ std::string IpAddress::to_string() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const bool is_ipv4 = is_v4();
   const void* const from = is_ipv4 ? bytes_.data() + 12 : bytes_.data();
-  const char* const done =
-      inet_ntop(is_ipv4 ? AF_INET : AF_INET6, from, text.data(), text.size());
+  const char* const done = inet_ntop(is_ipv4 ? AF_INET : AF_INET6, from, text.data(), text.size());
   SLUICE_ASSERT(done != nullptr, "INET6_ADDRSTRLEN is enough for any address");
   return text.data();
 }
@@ -166,7 +165,8 @@ Result<IpNetwork> IpNetwork::parse(std::string_view text) {
   const unsigned prefix_bits = is_written_as_v4 ? *length + kMappedBits : *length;
   const auto network = IpAddress::from_bytes(masked(base.bytes(), prefix_bits));
   if (network != base)
-    return fail(ErrorCode::syntax, quoted(text) + " has bits set behind its prefix; the network is " +
+    return fail(ErrorCode::syntax, quoted(text) +
+                                       " has bits set behind its prefix; the network is " +
                                        IpNetwork(network, prefix_bits).to_string());
   return IpNetwork(base, prefix_bits);
 }

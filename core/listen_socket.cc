@@ -27,12 +27,14 @@ Error bind_error(const std::string& where, int number) {
   switch (number) {
     case EADDRINUSE:
       return Error(ErrorCode::refused,
-                   listen + "the port is taken, another program listens there; stop it (`ss -ltnp` "
-                            "shows which) or choose another port");
+                   listen +
+                       "the port is taken, another program listens there; stop it (`ss -ltnp` "
+                       "shows which) or choose another port");
     case EACCES:
       return Error(ErrorCode::refused,
-                   listen + "not permitted; ports below 1024 need root or the capability "
-                            "CAP_NET_BIND_SERVICE");
+                   listen +
+                       "not permitted; ports below 1024 need root or the capability "
+                       "CAP_NET_BIND_SERVICE");
     case EADDRNOTAVAIL:
       return Error(ErrorCode::refused,
                    listen + "this machine has no such address (`ip address` shows those it has)");
@@ -88,11 +90,13 @@ Result<void> bind_path(int descriptor, const std::string& path, const sockaddr_s
   if (errno != EADDRINUSE) return std::unexpected(system_error("cannot listen on " + path, errno));
   if (!is_socket(path))
     return fail(ErrorCode::already_exists,
-                "cannot listen on " + path + ": a file that is no socket is there; choose another "
-                "path or remove it");
+                "cannot listen on " + path +
+                    ": a file that is no socket is there; choose another "
+                    "path or remove it");
   if (is_listened_on(address, kLength))
-    return fail(ErrorCode::refused, "cannot listen on " + path + ": another process listens there; "
-                                    "stop it or choose another path");
+    return fail(ErrorCode::refused, "cannot listen on " + path +
+                                        ": another process listens there; "
+                                        "stop it or choose another path");
   unlink(path.c_str());
   if (bind(descriptor, generic(address), kLength) == 0) return {};
   return std::unexpected(system_error("cannot listen on " + path, errno));

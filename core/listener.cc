@@ -49,9 +49,9 @@ class AcceptWait final : public Operation, public Wait {
   bool is_stopped_ = false;
 };
 
-bool is_exhausted(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
+// A client that left before it was accepted is no reason to make the others wait; what else fails
+// (EMFILE, ENFILE, ENOBUFS, ENOMEM and the unforeseen) would fail again at once.
+bool must_pause(int error) { return error != 0 && error != ECONNABORTED && error != EPROTO; }
 
 }  // namespace
 
@@ -63,7 +63,7 @@ Task<void> accept_connections(Shard& shard, ListenSocket& socket,
     AcceptWait wait(shard, socket.descriptor(), on_accepted);
     const WaitEnd end = co_await wait;
     if (end != WaitEnd::done || wait.is_stopped()) co_return;
-    if (!is_exhausted(wait.error())) continue;
+    if (!must_pause(wait.error())) continue;
     pauses.add();
     const Deadline pause = Deadline::in(shard.clock(), kExhaustedPause);
     if (!co_await sleep_until(shard, pause)) co_return;

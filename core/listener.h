@@ -39,8 +39,8 @@ class ListenSocket {
 };
 
 struct Accepted {
-  int descriptor;      // owned by the receiver
-  Endpoint peer;       // of a Unix socket: 0.0.0.0:0
+  int descriptor;  // owned by the receiver
+  Endpoint peer;   // of a Unix socket: 0.0.0.0:0
 };
 
 // Accepts until cancelled (then closes nothing: the ListenSocket does). When open files run out it

@@ -66,8 +66,8 @@ struct MetricValue {
   std::string label;  // `reason="syntax"`, or empty
   std::string help;
   Kind kind;
-  std::int64_t value = 0;               // counter, gauge
-  std::vector<std::uint64_t> buckets;   // histogram
+  std::int64_t value = 0;              // counter, gauge
+  std::vector<std::uint64_t> buckets;  // histogram
   std::uint64_t count = 0;
   Duration sum{0};
 };

@@ -9,7 +9,8 @@ namespace sluice {
 
 Result<std::uint64_t> raise_open_files(std::uint64_t wanted) {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::unexpected(system_error("getrlimit", errno));
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return std::unexpected(system_error("getrlimit", errno));
   if (limit.rlim_cur >= wanted) return limit.rlim_cur;
 
   rlimit raised{.rlim_cur = wanted, .rlim_max = limit.rlim_max};
@@ -20,7 +21,8 @@ Result<std::uint64_t> raise_open_files(std::uint64_t wanted) {
   return fail(ErrorCode::refused,
               "the limit of open files is " + std::to_string(limit.rlim_max) + ", but " + number +
                   " are needed for the connections that the configuration allows: start with "
-                  "`ulimit -n " + number + "` (in a systemd unit: LimitNOFILE=" + number +
+                  "`ulimit -n " +
+                  number + "` (in a systemd unit: LimitNOFILE=" + number +
                   "), or allow fewer connections");
 }
 

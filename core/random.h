@@ -8,9 +8,9 @@ namespace sluice {
 class Random {
  public:
   explicit Random(std::uint64_t seed);
-  std::uint64_t next();                         // uniform over 64 bits
-  std::uint64_t below(std::uint64_t bound);     // uniform in [0, bound); bound > 0
-  double fraction();                            // uniform in [0, 1)
+  std::uint64_t next();                      // uniform over 64 bits
+  std::uint64_t below(std::uint64_t bound);  // uniform in [0, bound); bound > 0
+  double fraction();                         // uniform in [0, 1)
 
  private:
   std::uint64_t state_[4];  // xoshiro256**

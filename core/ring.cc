@@ -177,14 +177,14 @@ Result<void> Ring::Impl::open_uring() {
   return {};
 }
 
-Result<void> Ring::Impl::open_group(Direction direction, unsigned count,
-                                    std::size_t buffer_bytes) {
+Result<void> Ring::Impl::open_group(Direction direction, unsigned count, std::size_t buffer_bytes) {
   SLUICE_ASSERT(std::has_single_bit(count), "the kernel wants a power of two of buffers");
   BufferGroup& group = groups[static_cast<std::size_t>(direction)];
   group.id = static_cast<std::uint16_t>(direction);
   group.count = count;
   group.buffer_bytes = buffer_bytes;
-  if (!group.ring_pages.map(count * sizeof(io_uring_buf))) return std::unexpected(open_error(ENOMEM));
+  if (!group.ring_pages.map(count * sizeof(io_uring_buf)))
+    return std::unexpected(open_error(ENOMEM));
   if (!group.buffer_pages.map(count * buffer_bytes)) return std::unexpected(open_error(ENOMEM));
   group.ring = reinterpret_cast<io_uring_buf_ring*>(group.ring_pages.data());
   io_uring_buf_reg registration{};
@@ -202,7 +202,8 @@ Result<void> Ring::Impl::open(const RingSettings& settings) {
   if (auto opened = open_uring(); !opened) return opened;
   const std::size_t bytes = settings.buffer_bytes.value();
   if (auto in = open_group(Direction::incoming, settings.incoming_buffers, bytes); !in) return in;
-  if (auto out = open_group(Direction::outgoing, settings.outgoing_buffers, bytes); !out) return out;
+  if (auto out = open_group(Direction::outgoing, settings.outgoing_buffers, bytes); !out)
+    return out;
   wake_descriptor = eventfd(0, EFD_CLOEXEC);
   if (wake_descriptor < 0) return std::unexpected(open_error(errno));
   read_wake_up();
@@ -229,7 +230,9 @@ Ring::Impl::~Impl() {
 
 Ring::Ring(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Ring::~Ring() { SLUICE_ASSERT(impl_->armed == 0, "every operation has ended before the ring does"); }
+Ring::~Ring() {
+  SLUICE_ASSERT(impl_->armed == 0, "every operation has ended before the ring does");
+}
 
 Result<std::unique_ptr<Ring>> Ring::open(const RingSettings& settings) {
   auto impl = std::make_unique<Impl>();
@@ -246,13 +249,13 @@ io_uring_sqe& Ring::Impl::submission() {
     // The queue is full: what it holds goes to the kernel now. The kernel may want completions
     // taken out first; they are handed out later, since we may be inside a completion.
     const int status = io_uring_submit(&uring);
-    if (status > 0) continue;
+    if (status >= 0) continue;
     SLUICE_ASSERT(status == -EBUSY || status == -EAGAIN || status == -EINTR || status == -ENOMEM,
                   "the kernel takes submissions, sooner or later");
     io_uring_cqe* entry = nullptr;
     while (io_uring_peek_cqe(&uring, &entry) == 0 && entry != nullptr) {
-      arrived.push_back({static_cast<Operation*>(io_uring_cqe_get_data(entry)), entry->res,
-                         entry->flags});
+      arrived.push_back(
+          {static_cast<Operation*>(io_uring_cqe_get_data(entry)), entry->res, entry->flags});
       io_uring_cqe_seen(&uring, entry);
     }
   }
@@ -312,8 +315,7 @@ void Ring::send(Operation& operation, int descriptor, const msghdr& message) {
 
 void Ring::connect(Operation& operation, int descriptor, const sockaddr_storage& peer) {
   io_uring_sqe& entry = impl_->submission_of(operation, descriptor);
-  const socklen_t length =
-      peer.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  const socklen_t length = peer.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
   io_uring_prep_connect(&entry, descriptor, reinterpret_cast<const sockaddr*>(&peer), length);
   io_uring_sqe_set_data(&entry, &operation);
 }
@@ -361,8 +363,8 @@ void Ring::Impl::enter(Duration wait_max) {
     io_uring_cqe* first = nullptr;
     status = io_uring_submit_and_wait_timeout(&uring, &first, 1, &time, nullptr);
   }
-  const bool is_usual = status >= 0 || status == -ETIME || status == -EINTR ||
-                        status == -EAGAIN || status == -EBUSY || status == -ENOMEM;
+  const bool is_usual = status >= 0 || status == -ETIME || status == -EINTR || status == -EAGAIN ||
+                        status == -EBUSY || status == -ENOMEM;
   SLUICE_ASSERT(is_usual, "io_uring_enter works once the ring is open");
 }
 
@@ -397,7 +399,8 @@ void Ring::Impl::hand_out(const Arrived& next) {
     operation.state_ = Operation::State::idle;
     --armed;
   }
-  operation.on_outcome({.result = next.result, .is_last = is_last, .received = {}});
+  operation.on_outcome(
+      {.result = next.result, .is_last = is_last, .has_more_bytes = false, .received = {}});
 }
 
 void Ring::Impl::hand_out_receive(const Arrived& next) {
@@ -414,7 +417,9 @@ void Ring::Impl::hand_out_receive(const Arrived& next) {
     operation.state_ = Operation::State::idle;
     --armed;
   }
-  OperationOutcome outcome{.result = next.result, .is_last = is_last, .received = {}};
+  const bool has_more = (next.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
+  OperationOutcome outcome{
+      .result = next.result, .is_last = is_last, .has_more_bytes = has_more, .received = {}};
   if (outcome.result == -ENOBUFS) outcome.result = -ECANCELED;
   const unsigned index = next.flags >> IORING_CQE_BUFFER_SHIFT;
   if (has_buffer && next.result > 0)

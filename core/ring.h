@@ -31,8 +31,9 @@ struct RingSettings {
 
 // What the kernel said. `received` is valid only during the call.
 struct OperationOutcome {
-  int result;     // a number of bytes, a descriptor, or a negative errno
-  bool is_last;   // nothing more comes: the operation is unarmed
+  int result;           // a number of bytes, a descriptor, or a negative errno
+  bool is_last;         // nothing more comes: the operation is unarmed
+  bool has_more_bytes;  // of a receive: the kernel holds more than it gave
   std::string_view received;
 };
 
@@ -84,7 +85,8 @@ class Ring {
   // number of bytes sent, if any were. The message and what it points to live until the outcome.
   void send(Operation& operation, int descriptor, const msghdr& message);
 
-  void connect(Operation& operation, int descriptor, const sockaddr_storage& peer);  // must live too
+  void connect(Operation& operation, int descriptor,
+               const sockaddr_storage& peer);         // must live too
   void accept(Operation& operation, int descriptor);  // again and again until an error or cancel()
   void close(Operation& operation, int descriptor);
 
@@ -98,7 +100,7 @@ class Ring {
   // From any thread: ends the wait of this turn, or of the next.
   void wake();
 
-  std::size_t armed() const;                // operations that the ring holds
+  std::size_t armed() const;               // operations that the ring holds
   std::uint64_t starved_receives() const;  // how often a receive found no buffer
 
   struct Impl;  // defined in ring.cc

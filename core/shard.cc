@@ -28,7 +28,12 @@ struct Yield {
 }  // namespace
 
 Result<std::unique_ptr<Shard>> Shard::open(ShardId id, std::uint64_t random_seed) {
-  SLUICE_TRY(ring, Ring::open(RingSettings{}));
+  return open(id, random_seed, RingSettings{});
+}
+
+Result<std::unique_ptr<Shard>> Shard::open(ShardId id, std::uint64_t random_seed,
+                                           const RingSettings& settings) {
+  SLUICE_TRY(ring, Ring::open(settings));
   return std::unique_ptr<Shard>(new Shard(id, random_seed, std::move(ring)));
 }
 
@@ -39,37 +44,55 @@ Shard::Shard(ShardId id, std::uint64_t random_seed, std::unique_ptr<Ring> ring)
       random_(random_seed),
       ring_(std::move(ring)),
       mailbox_(std::make_unique<Mailbox>([this] { ring_->wake(); })),
+      starved_receives_(metrics_.counter("sluice_core_receives_starved_total",
+                                         "Receives that found no free buffer and had to wait.")),
+      main_scope_(run_queue_),
       scope_(run_queue_) {}
 
 Shard::~Shard() {
   SLUICE_ASSERT(is_current(), "a shard ends on its own thread");
-  SLUICE_ASSERT(sockets_ == 0, "every socket was closed before its shard ends");
+  SLUICE_ASSERT(sockets() == 0, "every socket was closed before its shard ends");
 }
 
 void Shard::run(Task<void> main) {
   SLUICE_ASSERT(is_current(), "a shard runs on the thread that opened it");
-  scope_.spawn(std::move(main));
-  while (scope_.size() > 0 || !run_queue_.empty()) turn();
-  while (!flush_outboxes()) std::this_thread::yield();
+  main_scope_.spawn(std::move(main));
+  while (true) {
+    run_ready();
+    if (!has_tasks()) return;
+    wait_for_events();
+  }
 }
 
-// Everything that is ready runs; then one system call submits what that asked for and brings what
-// has come meanwhile.
-void Shard::turn() {
+void Shard::linger(const std::atomic<bool>& is_over) {
+  SLUICE_ASSERT(is_current(), "a shard runs on the thread that opened it");
+  while (true) {
+    run_ready();
+    if (is_over.load(std::memory_order_acquire) && !has_tasks()) return;
+    wait_for_events();
+  }
+}
+
+// Runs everything that is ready.
+void Shard::run_ready() {
   mailbox_->drain();
   timers_.advance(clock_.now());
   run_queue_.run();
+}
+
+// One system call submits what the tasks asked for and brings what has come meanwhile.
+void Shard::wait_for_events() {
+  ring_->turn(time_to_sleep());
+  starved_receives_.add(ring_->starved_receives() - starved_receives_.value());
+}
+
+Duration Shard::time_to_sleep() {
   const bool is_flushed = flush_outboxes();
-  const bool has_work = !run_queue_.empty() || scope_.size() == 0;
-  if (has_work || !mailbox_->prepare_sleep()) {
-    ring_->turn(Duration::zero());
-    return;
-  }
-  Duration wait = is_flushed ? Duration::max() : kFullMailboxPause;
-  if (const Instant next = timers_.next(); next != Instant::far_future()) {
-    wait = std::clamp(next - clock_.now(), Duration::zero(), wait);
-  }
-  ring_->turn(wait);
+  if (!run_queue_.empty() || !mailbox_->prepare_sleep()) return Duration::zero();
+  const Duration wait_max = is_flushed ? Duration::max() : kFullMailboxPause;
+  const Instant next = timers_.next();
+  if (next == Instant::far_future()) return wait_max;
+  return std::clamp(next - clock_.now(), Duration::zero(), wait_max);
 }
 
 bool Shard::flush_outboxes() {

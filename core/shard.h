@@ -2,6 +2,7 @@
 // alone; other threads send letters.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,12 +23,15 @@
 namespace sluice {
 
 class Ring;
+struct RingSettings;
 
 class Shard {
  public:
   // Opens the ring. unsupported when the kernel lacks or forbids io_uring: the sentence says what
   // to change. Called on the thread that will run it.
   static Result<std::unique_ptr<Shard>> open(ShardId id, std::uint64_t random_seed);
+  static Result<std::unique_ptr<Shard>> open(ShardId id, std::uint64_t random_seed,
+                                             const RingSettings& settings);
   ~Shard();
 
   ShardId id() const { return id_; }
@@ -44,18 +48,28 @@ class Shard {
   // Runs `main` and the loop until main and every task of scope() ended.
   void run(Task<void> main);
 
+  // After run(): keeps answering letters until `is_over`, so that shards that still run find it.
+  // Whoever sets `is_over` wakes the ring.
+  void linger(const std::atomic<bool>& is_over);
+
   // An outbox that the loop flushes every turn; `mailbox` outlives the shard's loop.
   Outbox& outbox_to(Mailbox& mailbox);
 
-  // Sockets that exist on this shard; streams count themselves.
-  std::size_t sockets() const { return sockets_; }
-  void count_socket(int change) { sockets_ += static_cast<std::size_t>(change); }
+  // Sockets that exist on this shard; streams count themselves. May be read from any thread, to
+  // find the least loaded shard.
+  std::size_t sockets() const { return sockets_.load(std::memory_order_relaxed); }
+  void count_socket(int change) {
+    sockets_.store(sockets() + static_cast<std::size_t>(change), std::memory_order_relaxed);
+  }
 
   bool is_current() const { return std::this_thread::get_id() == thread_; }
 
  private:
   Shard(ShardId id, std::uint64_t random_seed, std::unique_ptr<Ring> ring);
-  void turn();
+  bool has_tasks() const { return main_scope_.size() + scope_.size() > 0 || !run_queue_.empty(); }
+  void run_ready();
+  void wait_for_events();
+  Duration time_to_sleep();
   bool flush_outboxes();  // true when nothing is left
 
   ShardId id_;
@@ -67,7 +81,9 @@ class Shard {
   MetricRegistry metrics_;
   std::unique_ptr<Ring> ring_;
   std::unique_ptr<Mailbox> mailbox_;
-  std::size_t sockets_ = 0;
+  std::atomic<std::size_t> sockets_{0};
+  Counter& starved_receives_;
+  TaskScope main_scope_;
   TaskScope scope_;
   std::vector<std::unique_ptr<std::pair<Mailbox*, Outbox>>> outboxes_;
 };

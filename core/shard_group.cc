@@ -1,6 +1,8 @@
 #include "core/shard_group.h"
 
 #include <algorithm>
+#include <bit>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -9,16 +11,35 @@
 #include <utility>
 
 #include "core/assert.h"
+#include "core/random.h"
+#include "core/ring.h"
 #include "core/thread_setup.h"
 
 namespace sluice {
 
-// One thread and its shard. The shard lives on the thread's stack of calls from opened to told to
-// end, so that the others may send it letters until all have ended.
+namespace {
+
+// Receive buffers of all shards together, at most.
+constexpr std::uint64_t kReceiveBytesMax = mebibytes(512).value();
+
+// Up to 51 shards have all they want; more share the budget.
+RingSettings ring_settings(std::size_t shards) {
+  RingSettings settings;
+  const std::uint64_t buffers = kReceiveBytesMax / shards / settings.buffer_bytes.value();
+  const auto share = static_cast<unsigned>(std::bit_floor(buffers * 4 / 5));
+  settings.incoming_buffers = std::min(settings.incoming_buffers, share);
+  settings.outgoing_buffers = settings.incoming_buffers / 4;
+  return settings;
+}
+static_assert(kReceiveBytesMax / kShardsMax >= mebibytes(4).value(), "a shard can receive");
+
+}  // namespace
+
+// One thread and its shard, which lives until the whole group ends, so that the others may send it
+// letters until then.
 struct ShardGroup::Thread {
   enum class Phase : std::uint8_t { opening, open, running, ended, leaving };
 
-  void live(ShardId id, unsigned core, std::uint64_t seed);
   void set(Phase next);
   Phase wait_past(Phase current);
 
@@ -31,9 +52,10 @@ struct ShardGroup::Thread {
   std::thread thread;
 };
 
+// Phases only go forward: a thread that is told to leave while it opens stays told.
 void ShardGroup::Thread::set(Phase next) {
   const std::lock_guard lock(mutex);
-  phase = next;
+  phase = std::max(phase, next);
   changed.notify_all();
 }
 
@@ -44,28 +66,41 @@ ShardGroup::Thread::Phase ShardGroup::Thread::wait_past(Phase current) {
   return phase;
 }
 
-void ShardGroup::Thread::live(ShardId id, unsigned core, std::uint64_t seed) {
-  set_up_thread("shard-" + std::to_string(id.value()));
-  pin_thread(core);
-  auto opened = Shard::open(id, seed);
+void ShardGroup::live(std::size_t index, std::uint64_t seed) {
+  Thread& thread = *threads_[index];
+  set_up_thread("shard-" + std::to_string(index));
+  const std::vector<unsigned> cores = usable_cores();
+  if (cores.size() == threads_.size()) keep_on_cores({cores[index]});
+  const ShardId id(static_cast<std::uint16_t>(index));
+  auto opened = Shard::open(id, seed, ring_settings(threads_.size()));
   if (!opened) {
-    error = std::move(opened).error();
-    set(Phase::ended);
+    thread.error = std::move(opened).error();
+    thread.set(Thread::Phase::ended);
     return;
   }
-  shard = std::move(*opened);
-  set(Phase::open);
-  if (wait_past(Phase::open) == Phase::running) {
-    shard->run(main(*shard));
-    set(Phase::ended);
-    wait_past(Phase::ended);
+  thread.shard = std::move(*opened);
+  thread.set(Thread::Phase::open);
+  if (thread.wait_past(Thread::Phase::open) == Thread::Phase::running) {
+    thread.shard->run(thread.main(*thread.shard));
+    end_one();
+    thread.shard->linger(is_over_);
+    thread.set(Thread::Phase::ended);
+    thread.wait_past(Thread::Phase::ended);
   }
-  shard.reset();
+  thread.shard.reset();
+}
+
+// The last shard that ends tells the others, which sleep.
+void ShardGroup::end_one() {
+  if (running_.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+  is_over_.store(true, std::memory_order_release);
+  for (const auto& thread : threads_) thread->shard->ring().wake();
 }
 
 ShardGroup::ShardGroup() = default;
 
 ShardGroup::~ShardGroup() {
+  SLUICE_ASSERT(running_.load() == 0, "run() has returned, or was never called");
   for (const auto& thread : threads_) thread->set(Thread::Phase::leaving);
   for (const auto& thread : threads_) thread->thread.join();
 }
@@ -76,13 +111,11 @@ Result<std::unique_ptr<ShardGroup>> ShardGroup::start(unsigned count, std::uint6
   if (count == 0) count = std::min(static_cast<unsigned>(cores.size()), kShardsMax);
   SLUICE_ASSERT(count <= kShardsMax, "the configuration bounds the number of shards");
   std::unique_ptr<ShardGroup> group(new ShardGroup);
+  for (unsigned i = 0; i < count; ++i) group->threads_.push_back(std::make_unique<Thread>());
   Random seeds(random_seed);
   for (unsigned i = 0; i < count; ++i) {
-    group->threads_.push_back(std::make_unique<Thread>());
-    Thread& thread = *group->threads_.back();
-    thread.thread = std::thread(
-        [&thread, id = ShardId(static_cast<std::uint16_t>(i)), core = cores[i % cores.size()],
-         seed = seeds.next()] { thread.live(id, core, seed); });
+    group->threads_[i]->thread =
+        std::thread([&owner = *group, i, seed = seeds.next()] { owner.live(i, seed); });
   }
   for (const auto& thread : group->threads_) {
     thread->wait_past(Thread::Phase::opening);
@@ -99,6 +132,8 @@ Shard& ShardGroup::at(ShardId id) {
 }
 
 void ShardGroup::run(std::function<Task<void>(Shard&)> main) {
+  SLUICE_ASSERT(!is_over_.load(), "a group runs once");
+  running_.store(threads_.size());
   for (const auto& thread : threads_) {
     thread->main = main;
     thread->set(Thread::Phase::running);
@@ -107,7 +142,8 @@ void ShardGroup::run(std::function<Task<void>(Shard&)> main) {
 }
 
 void ShardGroup::post(ShardId id, Letter letter) {
-  while (!at(id).mailbox().try_send(letter)) std::this_thread::yield();
+  constexpr auto kFullMailboxPause = std::chrono::microseconds(100);
+  while (!at(id).mailbox().try_send(letter)) std::this_thread::sleep_for(kFullMailboxPause);
 }
 
 }  // namespace sluice

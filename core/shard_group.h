@@ -1,6 +1,11 @@
-// ShardGroup: the shards of the process, each on its pinned thread.
+// ShardGroup: the shards of the process, each on its own thread.
+//
+// The threads are pinned to their cores when there is one for each of the cores that this process
+// may use. Fewer are left to the kernel: the programs that share a machine would else meet on its
+// first cores.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -33,7 +38,12 @@ class ShardGroup {
  private:
   struct Thread;
   ShardGroup();
+  void live(std::size_t index, std::uint64_t seed);
+  void end_one();
+
   std::vector<std::unique_ptr<Thread>> threads_;
+  std::atomic<std::size_t> running_{0};  // shards that have not ended
+  std::atomic<bool> is_over_{false};
 };
 
 }  // namespace sluice

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <optional>
 #include <utility>
 
 #include "core/descriptor.h"
@@ -37,7 +36,7 @@ class OperationWait : public Operation, public Wait {
  private:
   void interrupt(WaitEnd why) noexcept override {
     if (interrupted_ != WaitEnd::cancelled) interrupted_ = why;
-    shard().ring().cancel(*this);
+    if (Operation::is_armed()) shard().ring().cancel(*this);  // else its outcome has come already
   }
   void on_outcome(const OperationOutcome& outcome) noexcept override {
     result_ = outcome.result;
@@ -53,8 +52,7 @@ class SendWait final : public OperationWait {
   SendWait(Shard& shard, int descriptor, Deadline deadline)
       : OperationWait(shard, deadline), descriptor_(descriptor) {}
 
-  // The pieces from `done` bytes on, as many as one operation takes: a peer that takes that much
-  // within the deadline makes progress.
+  // The pieces from `done` bytes on, as many as one operation takes.
   void gather(std::span<const std::string_view> pieces, std::size_t done);
 
  private:
@@ -111,10 +109,6 @@ class TcpSocket final : public Stream {
   Task<void> close() override;
 
  private:
-  class Receive;
-  class ReaderWait;
-  class CloseOperation;
-
   void arm_receive();
   void on_received(const OperationOutcome& outcome);
   void wake_reader(WaitEnd end);
@@ -138,7 +132,8 @@ class TcpSocket final : public Stream {
 
   class ReaderWait final : public Wait {
    public:
-    ReaderWait(TcpSocket& owner, Deadline deadline) : Wait(owner.shard_, deadline), socket_(owner) {}
+    ReaderWait(TcpSocket& owner, Deadline deadline)
+        : Wait(owner.shard_, deadline), socket_(owner) {}
 
    private:
     void start() override { socket_.arm_receive(); }
@@ -161,7 +156,8 @@ class TcpSocket final : public Stream {
   int descriptor_;
   Direction direction_;
   bool is_closing_ = false;
-  bool is_behind_ = false;       // the reader is slow: receive once at a time, what there is room for
+  bool is_behind_ = false;       // the reader is slow: receive only what there is room for
+  bool is_once_ = false;         // the receive that is armed is of that kind
   bool is_send_broken_ = false;  // a message was cut off: nothing may follow it
   Reader reader_state_ = Reader::absent;
   int receive_result_ = 1;  // 0 after the end of the stream, a negative errno after an error
@@ -187,7 +183,8 @@ TcpSocket::~TcpSocket() {
 
 void TcpSocket::arm_receive() {
   if (receive_.is_armed()) return;
-  if (!is_behind_) return shard_.ring().receive(receive_, descriptor_, direction_);
+  is_once_ = is_behind_;
+  if (!is_once_) return shard_.ring().receive(receive_, descriptor_, direction_);
   const std::size_t room = kReceivedBytesMax - buffer_.size();
   shard_.ring().receive_once(receive_, descriptor_, direction_, static_cast<std::uint32_t>(room));
 }
@@ -198,11 +195,12 @@ void TcpSocket::on_received(const OperationOutcome& outcome) {
   if (outcome.result <= 0 && outcome.result != -ECANCELED) receive_result_ = outcome.result;
   if (reader_ != nullptr && (!outcome.received.empty() || has_ended())) wake_reader(WaitEnd::done);
   // A reader that has been woken may yet take it all. If there is none, the peer must wait.
-  const bool is_read = reader_state_ != Reader::absent;
-  if (!is_read && !is_behind_ && buffer_.size() >= kReceivedBytesMax) {
+  if (reader_state_ == Reader::absent && buffer_.size() >= kReceivedBytesMax) {
     is_behind_ = true;
     if (!outcome.is_last) shard_.ring().cancel(receive_);
   }
+  // Once the kernel holds no backlog, receiving again and again cannot bring much at once.
+  if (is_once_ && !outcome.has_more_bytes) is_behind_ = false;
   if (!outcome.is_last) return;
   if (is_closing_) return resume_close();
   if (reader_ != nullptr) arm_receive();
@@ -220,16 +218,15 @@ std::unexpected<Error> TcpSocket::receive_error() const {
 
 Task<Result<void>> TcpSocket::fill(Deadline deadline) {
   SLUICE_ASSERT(reader_state_ == Reader::absent, "one task reads a stream");
+  // A stream that always has bytes must not outrun a request to stop.
+  const TaskContext& context = co_await current_context();
+  if (context.is_cancelled() || is_closing_) co_return wait_error(WaitEnd::cancelled, "receive");
   if (buffer_.reveal()) co_return Result<void>{};
   if (buffer_.is_full()) {
     co_return fail(ErrorCode::limit_exceeded, "the receive buffer is full and nothing was read");
   }
-  if (buffer_.empty()) {
-    is_behind_ = false;
-    buffer_.release();
-  }
   if (has_ended()) co_return receive_error();
-  if (is_closing_) co_return wait_error(WaitEnd::cancelled, "receive");
+  buffer_.release();  // an idle connection holds none
 
   ReaderWait wait(*this, deadline);
   reader_state_ = Reader::waiting;
@@ -265,12 +262,12 @@ Task<Result<void>> TcpSocket::send(std::span<const std::string_view> pieces, Dea
     done += sent;
     left -= sent;
     if (left == 0) break;
-    if (why != WaitEnd::done || wait.result() <= 0) {
+    if (why == WaitEnd::cancelled || sent == 0) {
       is_send_broken_ = true;
       if (why != WaitEnd::done) co_return wait_error(why, "send");
       co_return std::unexpected(system_error("send", -wait.result()));
     }
-    // There was progress: what follows has as much time as this had.
+    // There was progress, if only before the deadline: the rest has as much time as this had.
     if (!deadline.is_never()) deadline = Deadline::in(shard_.clock(), patience);
   }
   co_return Result<void>{};

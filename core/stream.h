@@ -33,7 +33,9 @@ class Stream {
 
   // Sends all of the pieces in order, gathered, as one operation. The caller keeps the pieces and
   // what they point to until it returns. Progress (not the end) must happen before the deadline
-  // passes; a peer that takes nothing for that long is timed_out.
+  // passes: each time some of it was taken, what is left has as much time again as there was at
+  // the start. A peer that takes nothing for that long is timed_out. After a send that failed the
+  // peer has seen a part of it, so that every later one fails too.
   virtual Task<Result<void>> send(std::span<const std::string_view> pieces, Deadline deadline) = 0;
 
   // Ends pending operations (they return cancelled), closes the connection, waits until the

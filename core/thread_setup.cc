@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -20,18 +21,19 @@ void set_up_thread(const std::string& name) {
 std::vector<unsigned> usable_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  // More than 1,024 processors do not fit: then the first core stands for all.
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return {0};
+  // Asked of the process's first thread, which is never pinned. More than 1,024 processors do not
+  // fit: then the first core stands for all.
+  if (sched_getaffinity(getpid(), sizeof(set), &set) != 0) return {0};
   std::vector<unsigned> cores;
   for (unsigned core = 0; core < CPU_SETSIZE; ++core)
     if (CPU_ISSET(core, &set)) cores.push_back(core);
   return cores;
 }
 
-void pin_thread(unsigned core) {
+void keep_on_cores(const std::vector<unsigned>& cores) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(core, &set);
+  for (const unsigned core : cores) CPU_SET(core, &set);
   pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 

@@ -1,5 +1,6 @@
 #include "core/timer_wheel.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -30,7 +31,7 @@ void TimerWheel::arm(Timer& timer, Instant when) {
   const std::int64_t after = when.nanoseconds() - start_.nanoseconds();
   const std::uint64_t tick =
       after <= 0 ? 0 : static_cast<std::uint64_t>((after - 1) / kTickNanoseconds) + 1;
-  timer.tick_ = tick < tick_ ? tick_ : tick;
+  timer.tick_ = std::max(tick, now_tick_);
   timer.is_armed_ = true;
   ++size_;
   place(timer);
@@ -48,7 +49,8 @@ void TimerWheel::advance(Instant now) {
   const auto now_tick =
       static_cast<std::uint64_t>((now.nanoseconds() - start_.nanoseconds()) / kTickNanoseconds);
   if (now_tick < tick_) return;
-  // What fires now may arm timers that are due at once: they fire with the next call.
+  now_tick_ = now_tick;
+  // A timer may arm itself again for now: it fires once more in this call, or with the next.
   while (true) {
     const unsigned slot = first_slot();
     if (slot == kFiring) break;

@@ -70,7 +70,8 @@ class TimerWheel {
   std::array<Timer*, kFiring + 1> slots_{};
   std::array<std::uint64_t, kLevels> occupied_{};  // a bit per slot
   Instant start_;
-  std::uint64_t tick_ = 0;  // every timer of an earlier tick has fired
+  std::uint64_t tick_ = 0;      // every timer of an earlier tick has fired
+  std::uint64_t now_tick_ = 0;  // where advance() goes; what is armed meanwhile is due no earlier
   std::size_t size_ = 0;
 };
 
