@@ -205,11 +205,12 @@ Result<void> Batch::apply(const EnvelopeOutcome& outcome) {
 Result<void> Batch::defer(const EnvelopeOutcome& outcome, EnvelopeRecord record) {
   record.attempts = outcome.attempts;
   record.next_attempt = outcome.next_attempt;
-  record.has_attempts_kept = record.has_attempts_kept || outcome.note.has_value();
+  const bool adds_note = outcome.note.has_value() && keeps_notes_;
+  record.has_attempts_kept = record.has_attempts_kept || adds_note;
   const auto key = encode_key(outcome.key);
   const auto value = encode_record(record);
   if (auto replaced = envelopes_->replace(key.view(), value.view()); !replaced) return replaced;
-  if (!outcome.note) return {};
+  if (!adds_note) return {};
   return add_note(outcome.key, *outcome.note);
 }
 
@@ -223,7 +224,9 @@ Result<void> Batch::add_note(const EnvelopeKey& key, const AttemptNote& note) {
   }
   if (notes.size() == kAttemptsKept) notes.erase(notes.begin());
   notes.push_back(note);
-  return transaction_->put(Table::deferrals, encoded_key.view(), encode_attempts(notes));
+  const auto value = encode_attempts(notes);
+  counts_.bytes += value.size();
+  return transaction_->put(Table::deferrals, encoded_key.view(), value);
 }
 
 Result<void> Batch::end_envelope(const EnvelopeKey& key, const EnvelopeRecord& record) {
@@ -350,6 +353,10 @@ Result<void> Batch::move_records(std::span<const EnvelopeKey> keys, const EntryL
       return replaced;
   }
   return {};
+}
+
+Result<void> Batch::touch() {
+  return transaction_->put(Table::meta, "accounting", encode_accounting(accounting_));
 }
 
 Result<void> Batch::commit() {

@@ -53,6 +53,11 @@ class Batch {
   Batch& operator=(const Batch&) = delete;
   ~Batch();
 
+  // The disk is nearly full: past attempts are not kept from here on, the rest is.
+  void drop_notes() { keeps_notes_ = false; }
+  // Makes a commit of nothing: LMDB reuses pages that were freed two commits before.
+  Result<void> touch();
+
   // New messages: packs, then a record for each envelope.
   Result<void> store(std::span<const std::unique_ptr<AcceptRequest>> messages);
   Result<void> store_part(const PartKey& key, const ByteChain& body);
@@ -104,6 +109,7 @@ class Batch {
   std::uint64_t next_pack_;
   std::vector<std::uint32_t> names_added_;
   BatchCounts counts_;
+  bool keeps_notes_ = true;
   bool is_committed_ = false;
 };
 

@@ -150,29 +150,39 @@ void Committer::commit_round(Instant now) {
 
 Committer::Round Committer::gather(Instant now) {
   Round round;
-  if (space_.is_exhausted()) {
-    Round refused;
-    std::ranges::move(backlog_.messages, std::back_inserter(refused.messages));
-    backlog_.messages.clear();
+  Round refused;
+  gather_parts(round, refused);
+  gather_messages(round, refused);
+  if (!refused.parts.empty() || !refused.messages.empty()) {
     answer(std::move(refused), fail(ErrorCode::storage_full, "the spool is full"));
-  }
-  std::size_t bytes = 0;
-  while (!backlog_.parts.empty() && bytes < kBytesPerCommitMax) {
-    auto part = std::move(backlog_.parts.front());
-    backlog_.parts.pop_front();
-    if (part.store != nullptr) bytes += part.store->body.size();
-    round.parts.push_back(std::move(part));
-  }
-  while (!backlog_.messages.empty() && round.messages.size() < kMessagesPerCommitMax &&
-         bytes < kBytesPerCommitMax) {
-    bytes += bytes_of(*backlog_.messages.front());
-    round.messages.push_back(std::move(backlog_.messages.front()));
-    backlog_.messages.pop_front();
   }
   const bool takes_outcomes = !backlog_.flushes.empty() || outcomes_are_due(now);
   round.flushes = std::exchange(backlog_.flushes, {});
   if (takes_outcomes) round.outcomes = outcomes_.take();
   return round;
+}
+
+void Committer::gather_parts(Round& round, Round& refused) {
+  while (!backlog_.parts.empty() && round.bytes < kBytesPerCommitMax) {
+    auto part = std::move(backlog_.parts.front());
+    backlog_.parts.pop_front();
+    const auto bytes = part.store != nullptr ? part.store->body.size() : 0;
+    const bool is_taken = part.store == nullptr || space_.fits(round.bytes + bytes);
+    if (is_taken) round.bytes += bytes;
+    (is_taken ? round : refused).parts.push_back(std::move(part));
+  }
+}
+
+void Committer::gather_messages(Round& round, Round& refused) {
+  while (!backlog_.messages.empty() && round.messages.size() < kMessagesPerCommitMax &&
+         round.bytes < kBytesPerCommitMax) {
+    auto message = std::move(backlog_.messages.front());
+    backlog_.messages.pop_front();
+    const auto bytes = bytes_of(*message);
+    const bool is_taken = space_.fits(round.bytes + bytes);
+    if (is_taken) round.bytes += bytes;
+    (is_taken ? round : refused).messages.push_back(std::move(message));
+  }
 }
 
 bool Committer::outcomes_are_due(Instant now) const {
@@ -184,13 +194,30 @@ bool Committer::outcomes_are_due(Instant now) const {
          outcomes_.size() >= kOutcomesPendingMax / 2;
 }
 
+// Once more when space ran out although there is some: what the last commit freed can be used by
+// the next but one.
 Result<void> Committer::write(const Round& round) {
+  auto written = write_once(round);
+  if (written || death_ || written.error().code() != ErrorCode::storage_full) return written;
+  space_.check(clock_.now());
+  if (!space_.fits(round.bytes) || !free_pages()) return written;
+  return write_once(round);
+}
+
+Result<void> Committer::free_pages() {
+  SLUICE_TRY(batch, Batch::begin(environment_, state_, names_));
+  if (auto touched = batch->touch(); !touched) return touched;
+  return conclude(*batch);
+}
+
+Result<void> Committer::write_once(const Round& round) {
   auto begun = Batch::begin(environment_, state_, names_);
   if (!begun) {
     die(begun.error());
     return std::unexpected(std::move(begun).error());
   }
   auto& batch = **begun;
+  if (!space_.fits(round.bytes)) batch.drop_notes();
   for (const auto& part : round.parts) {
     auto done = part.store != nullptr
                     ? batch.store_part({part.message, part.store->number}, part.store->body)
@@ -254,32 +281,46 @@ void Committer::settle(Round round) {
   answer(std::move(round), Result<void>());
 }
 
+// New mail is refused; what makes space, and what became of accepted mail, is tried by itself.
 void Committer::settle_failure(Round round, const Error& error, Instant now) {
-  SLUICE_LOG(error, "spool_commit_failed", {"directory", environment_.directory()},
-             {"messages", round.messages.size()}, {"outcomes", round.outcomes.size()},
-             {"error", error.sentence()});
   const bool is_full = error.code() == ErrorCode::storage_full;
-  const auto code = is_full ? ErrorCode::storage_full : ErrorCode::storage_failed;
-  auto flushes = std::exchange(round.flushes, {});
+  if (!is_full) {
+    SLUICE_LOG(error, "spool_commit_failed", {"directory", environment_.directory()},
+               {"messages", round.messages.size()}, {"outcomes", round.outcomes.size()},
+               {"error", error.sentence()});
+  }
+  Round removals;
+  for (auto& part : round.parts) {
+    if (part.store == nullptr)
+      removals.parts.push_back({.message = part.message, .store = nullptr});
+  }
+  Round rest;
+  rest.flushes = std::exchange(round.flushes, {});
   const auto outcomes = std::exchange(round.outcomes, {});
-  answer(std::move(round), std::unexpected(Error(code, error.sentence())));
+  const auto code = is_full ? ErrorCode::storage_full : ErrorCode::storage_failed;
+  const Result<void> refusal = std::unexpected(Error(code, error.sentence()));
+  answer(std::move(round), refusal);
   space_.check(now);
 
-  if (!death_ && !outcomes.empty()) save_outcomes(outcomes, now);
-  Round rest;
-  rest.flushes = std::move(flushes);
-  const bool is_flushed = outcomes.empty() || outcomes_postponed_until_ <= now;
-  answer(std::move(rest),
-         is_flushed && !death_ ? Result<void>() : std::unexpected(Error(code, error.sentence())));
+  // Parts that cannot be removed now are found at the next start.
+  if (!death_ && !removals.parts.empty()) static_cast<void>(write(removals));
+  const auto left = outcomes.size() - (death_ ? 0 : save_outcomes(outcomes, now));
+  const bool makes_progress = left > 0 && left < outcomes.size();
+  if (makes_progress && !death_) {
+    backlog_.flushes = std::move(rest.flushes);  // answered when all are saved
+    return;
+  }
+  answer(std::move(rest), left == 0 && !death_ ? Result<void>() : refusal);
 }
 
 // Outcomes need a little space as well. When they fail together they are tried one by one: each
 // then finds the pages that the one before has freed.
-void Committer::save_outcomes(std::span<const EnvelopeOutcome> outcomes, Instant now) {
+std::size_t Committer::save_outcomes(std::span<const EnvelopeOutcome> outcomes, Instant now) {
+  if (outcomes.empty()) return 0;
   if (write_outcomes(outcomes)) {
     metrics_.outcomes.add(outcomes.size());
     outcomes_.committed();
-    return;
+    return outcomes.size();
   }
   std::size_t done = 0;
   const auto most = std::min(outcomes.size(), kSingleOutcomesPerStep);
@@ -294,10 +335,9 @@ void Committer::save_outcomes(std::span<const EnvelopeOutcome> outcomes, Instant
     SLUICE_LOG(error, "spool_outcome_lost", {"id", outcomes[done].key.message.to_string()},
                {"envelope", outcomes[done].key.ordinal}, {"error", written.error().sentence()});
   }
-  const bool is_complete = done == outcomes.size();
   outcomes_.committed(done);
-  if (!is_complete)
-    outcomes_postponed_until_ = done > 0 ? now + Duration(1) : now + kFullRetryInterval;
+  if (done < most) outcomes_postponed_until_ = now + kFullRetryInterval;
+  return done;
 }
 
 Result<void> Committer::write_outcomes(std::span<const EnvelopeOutcome> outcomes) {

@@ -83,6 +83,7 @@ class Committer {
     std::vector<PartWork> parts;
     std::vector<std::unique_ptr<FlushRequest>> flushes;
     std::span<const EnvelopeOutcome> outcomes;
+    std::size_t bytes = 0;
   };
   void wake();
   void take_work();
@@ -92,14 +93,19 @@ class Committer {
 
   void commit_round(Instant now);
   Round gather(Instant now);
+  void gather_parts(Round& round, Round& refused);
+  void gather_messages(Round& round, Round& refused);
   bool outcomes_are_due(Instant now) const;
   Result<void> write(const Round& round);
+  Result<void> write_once(const Round& round);
+  Result<void> free_pages();
   Result<void> write_outcomes(std::span<const EnvelopeOutcome> outcomes);
   Result<void> conclude(Batch& batch);
   void count(const BatchCounts& counts);
   void settle(Round round);
   void settle_failure(Round round, const Error& error, Instant now);
-  void save_outcomes(std::span<const EnvelopeOutcome> outcomes, Instant now);
+  // How many of them, from the front, are done with.
+  std::size_t save_outcomes(std::span<const EnvelopeOutcome> outcomes, Instant now);
   void answer(Round round, const Result<void>& result);
 
   void keep_house(Instant now);

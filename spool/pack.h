@@ -22,8 +22,10 @@
 
 namespace sluice::spool {
 
-// A pack is closed before it would pass this; a message whose head alone is longer has its own.
+// A pack is closed before it would pass this; an entry that is longer has one of its own.
 inline constexpr std::size_t kPackBytesMax = 1 << 20;
+// A body goes into its entry up to this: the longest that lies in memory, with usual metadata.
+inline constexpr std::size_t kEntryBytesMax = kBodyPartBytes + 64 * 1024;
 inline constexpr std::size_t kPackHeaderBytes = 16;
 inline constexpr std::size_t kEntryHeaderBytes = 64;
 inline constexpr std::size_t kPartHeaderBytes = 48;

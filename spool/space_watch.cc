@@ -2,6 +2,8 @@
 
 #include <sys/statvfs.h>
 
+#include <algorithm>
+
 #include "core/log.h"
 
 namespace sluice::spool {
@@ -23,8 +25,11 @@ void SpaceWatch::check(Instant now) {
     return;
   }
   map_bytes_ = use->total;
-  is_exhausted_.store(use->used > use->total / 100 * kExhaustedPercent, std::memory_order_relaxed);
-  const bool has_room = use->used <= use->total / 100 * kRoomPercent && disk_has_room();
+  bytes_used_ = use->used;
+  const auto reserve = std::max(use->total / 100 * kReservePercent, kReserveMin.value());
+  bytes_max_ = use->total - std::min(use->total, reserve);
+  const auto room = std::min(use->total / 100 * kRoomPercent, bytes_max_);
+  const bool has_room = use->used <= room && disk_has_room();
   if (has_room_.exchange(has_room, std::memory_order_relaxed) == has_room) return;
   if (has_room) {
     SLUICE_LOG(info, "spool_has_room", {"directory", environment_.directory()});

@@ -12,8 +12,9 @@
 
 namespace sluice::spool {
 
-inline constexpr unsigned kRoomPercent = 90;       // of the map: above it, no room
-inline constexpr unsigned kExhaustedPercent = 97;  // above it, mail in flight is refused as well
+inline constexpr unsigned kRoomPercent = 90;    // of the map: above it, no room
+inline constexpr unsigned kReservePercent = 3;  // of the map, and at least so much:
+inline constexpr ByteCount kReserveMin = mebibytes(1);
 inline constexpr Duration kSpaceCheckInterval = std::chrono::seconds(1);
 
 class SpaceWatch {
@@ -26,8 +27,11 @@ class SpaceWatch {
   void wrote(std::uint64_t bytes) { bytes_since_check_ += bytes; }
   Instant next_check() const { return last_check_ + kSpaceCheckInterval; }
 
+  // Whether so much more leaves the reserve alone.
+  bool fits(std::uint64_t bytes) const {
+    return bytes_used_ + bytes_since_check_ + bytes <= bytes_max_;
+  }
   bool has_room() const { return has_room_.load(std::memory_order_relaxed); }
-  bool is_exhausted() const { return is_exhausted_.load(std::memory_order_relaxed); }
 
  private:
   bool disk_has_room() const;
@@ -37,8 +41,9 @@ class SpaceWatch {
   Instant last_check_{0};
   std::uint64_t bytes_since_check_ = 0;
   std::uint64_t map_bytes_ = 0;
+  std::uint64_t bytes_used_ = 0;
+  std::uint64_t bytes_max_ = UINT64_MAX;  // without the reserve
   std::atomic<bool> has_room_{true};
-  std::atomic<bool> is_exhausted_{false};
 };
 
 }  // namespace sluice::spool

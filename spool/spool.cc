@@ -47,10 +47,10 @@ Result<void> check_bounds(const NewMessage& message) {
   return {};
 }
 
-std::size_t head_bytes(const AcceptRequest& request) {
-  return kPackHeaderBytes + entry_head_bytes({.message = *request.id,
-                                              .metadata = request.metadata,
-                                              .envelopes = request.envelopes});
+bool entry_is_too_long(const AcceptRequest& request, std::size_t body_bytes) {
+  const auto head_bytes = entry_head_bytes(
+      {.message = *request.id, .metadata = request.metadata, .envelopes = request.envelopes});
+  return head_bytes + body_bytes > kEntryBytesMax;
 }
 
 // The spool of a directory on disk.
@@ -171,10 +171,9 @@ Task<Result<AcceptedMessage>> DirectorySpool::accept(Shard& shard, NewMessage me
   auto request = make_request(shard, stored, message);
   request->body_bytes = body.size();
   AcceptedMessage accepted{.id = message.id, .body = nullptr};
-  // Metadata that would push the entry past a pack leave the body a value of its own.
-  const bool is_too_long =
-      body.parts() == 0 && body.size() > 0 && body.size() + head_bytes(*request) > kPackBytesMax;
-  if (is_too_long) body.send_part();
+  // Long metadata leave the body a value of its own.
+  if (body.parts() == 0 && body.size() > 0 && entry_is_too_long(*request, body.size()))
+    body.send_part();
   if (body.parts() == 0) {
     request->body = body.take();
     accepted.body = request->body;
