@@ -9,6 +9,7 @@ namespace sluice::smtp {
 namespace {
 
 constexpr std::size_t kLabelBytesMax = 63;  // RFC 1035 §2.3.4
+constexpr std::string_view kIpv6Tag = "IPv6:";
 
 // RFC 5322 §3.2.3: atext.
 bool is_atom_char(char c) {
@@ -55,9 +56,8 @@ bool is_label(std::string_view text) {
 bool is_address_literal(std::string_view text) {
   if (!text.starts_with('[') || !text.ends_with(']')) return false;
   const std::string_view inner = text.substr(1, text.size() - 2);
-  constexpr std::string_view kTag = "IPv6:";
-  if (starts_ignoring_case(inner, kTag)) {
-    const std::string_view address = inner.substr(kTag.size());
+  if (starts_ignoring_case(inner, kIpv6Tag)) {
+    const std::string_view address = inner.substr(kIpv6Tag.size());
     return address.find(':') != std::string_view::npos && IpAddress::parse(address).has_value();
   }
   return inner.find(':') == std::string_view::npos && IpAddress::parse(inner).has_value();

@@ -3,7 +3,7 @@
 //
 // A connection's flight is what was sent and not yet answered. With CHUNKING and PIPELINING several
 // messages travel in one flight as MAIL RCPT... BDAT LAST, each after the first begun by RSET
-// (a documented departure from RFC 3030 §4.2, only after one whole transaction has succeeded). With
+// (a documented departure from RFC 3030 §2, only after one whole transaction has succeeded). With
 // PIPELINING only, the body of one message and MAIL RCPT DATA of the next share a flight. Else one
 // command at a time. Every reply is attributed to its own message and recipient. Knows no queues,
 // no policy and no retry. Lives on the shard of its stream.

@@ -29,6 +29,7 @@ constexpr auto kVerbs = std::to_array<VerbName>({
 });
 
 constexpr std::string_view kBlanks = " \t";
+constexpr std::size_t kSizeDigitsMax = 20;  // RFC 1870 §3
 
 std::string_view without_blanks_before(std::string_view text) {
   const std::size_t start = text.find_first_not_of(kBlanks);
@@ -128,7 +129,6 @@ Parsed<Parameter> take_parameter(std::string_view& parameters) {
 
 // RFC 1870 §3: size-value = 1*20DIGIT. What 64 bits cannot hold is too large for anyone.
 Parsed<std::uint64_t> parse_size(std::string_view digits) {
-  constexpr std::size_t kSizeDigitsMax = 20;
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   const bool is_number = end == digits.data() + digits.size();

@@ -93,8 +93,9 @@ void FlightWriter::reject_queued(const std::string& error) {
 }
 
 unsigned FlightWriter::depth() const {
-  // RFC 3030 §4.2 has the client read the reply to each BDAT before it goes on; sending ahead is
-  // our departure, for peers that have shown on this connection that they take a message at all.
+  // RFC 3030 §2 demands RSET behind a failed BDAT and describes BDAT behind collected replies.
+  // Sending ahead of them is our departure, with RSET before each message, and only where one whole
+  // transaction of this connection has succeeded.
   if (!extensions_.pipelining || !ledger_.has_succeeded()) return 1;
   return extensions_.chunking ? depth_max_ : std::min(depth_max_, kDataDepthMax);
 }

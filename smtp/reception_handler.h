@@ -20,8 +20,8 @@ namespace sluice::smtp {
 struct ClientInfo {
   Endpoint peer;
   Endpoint local;
-  std::string hello;           // argument of HELO or EHLO
-  bool is_extended = false;    // EHLO
+  std::string hello;         // argument of HELO or EHLO
+  bool is_extended = false;  // EHLO
 };
 
 enum class BodyType : std::uint8_t { seven_bit, eight_bit_mime };

@@ -19,7 +19,7 @@ struct Reply {
   EnhancedStatus enhanced;  // absent in replies to HELO/EHLO and 3xx
   std::string text;         // lines separated by '\n', without code and enhanced code
 
-  bool is_positive() const { return code >= 200 && code < 400; }   // 2xx, 3xx
+  bool is_positive() const { return code >= 200 && code < 400; }  // 2xx, 3xx
   bool is_transient() const { return code >= 400 && code < 500; }
   bool is_permanent() const { return code >= 500; }
 

@@ -55,11 +55,11 @@ Task<void> ServerSession::State::chunk(std::string_view argument) {
 
   const bool is_complete = co_await receive_chunk(command->chunk_bytes);
   if (!is_complete) co_return;
-  if (command->is_last && !body_.refusal()) co_return co_await end_message();
-  if (body_.refusal()) {
-    reject(refusal ? name : "body", *body_.refusal());
+  if (const auto& body_refusal = body_.refusal()) {
+    reject(refusal ? name : "body", *body_refusal);
     co_return co_await void_transaction();
   }
+  if (command->is_last) co_return co_await end_message();
   accept(250, {2, 0, 0}, fmt::format("{} bytes received", command->chunk_bytes));
 }
 
@@ -114,8 +114,8 @@ Task<void> ServerSession::State::keep(std::string_view content) {
 Task<void> ServerSession::State::end_message() {
   const auto rest = body_.finish();
   if (!rest.empty()) co_await keep(rest);
-  if (body_.refusal()) {
-    reject("body", *body_.refusal());
+  if (const auto& refusal = body_.refusal()) {
+    reject("body", *refusal);
     co_return co_await void_transaction();
   }
   const bool has_room = co_await wait_for_pending_room();

@@ -19,8 +19,10 @@ BodyLimits body_limits(const ServerSettings& settings) {
               settings.normalises_newlines ? BareNewlines::normalise : BareNewlines::reject};
 }
 
-// RFC 5321 §4.2: the greeting begins with our name, and "ESMTP" invites EHLO.
+// RFC 5321 §4.2: the greeting begins with our name, and "ESMTP" invites EHLO. RFC 2034 §4: it has
+// no enhanced code.
 Reply greeting(const ServerSettings& settings, Reply answer) {
+  answer.enhanced = {};
   if (answer.text.starts_with(settings.hostname)) return answer;
   const std::string_view service = answer.is_positive() ? " ESMTP" : "";
   const std::string_view blank = answer.text.empty() ? "" : " ";

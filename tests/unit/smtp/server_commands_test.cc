@@ -133,7 +133,7 @@ TEST_F(SessionTest, RefusedByTheGreetingAClientMayOnlyQuit) {
 }
 
 TEST_F(SessionTest, ClosesAtOnceBehindA421Greeting) {
-  handler.answers["connect"] = reply(421, {}, "Too many connections");
+  handler.answers["connect"] = reply(421, {4, 7, 0}, "Too many connections");
   stream.feed("EHLO me\r\n");
   run();
   EXPECT_EQ(stream.output(), "421 mx.example Too many connections\r\n");

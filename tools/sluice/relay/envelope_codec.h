@@ -24,11 +24,11 @@ struct UnknownField {
 
 // Shared by every envelope of a message.
 struct MessageMetadata {
-  std::string reverse_path;   // without brackets; empty: null
-  std::string trace_header;   // what we put before the message: Received:, ends with CRLF
+  std::string reverse_path;  // without brackets; empty: null
+  std::string trace_header;  // what we put before the message: Received:, ends with CRLF
   smtp::BodyType body_type = smtp::BodyType::seven_bit;
   WallTime received{0};
-  std::string client;         // address of who submitted it
+  std::string client;  // address of who submitted it
   std::vector<UnknownField> unknown;
   friend bool operator==(const MessageMetadata&, const MessageMetadata&) = default;
 };

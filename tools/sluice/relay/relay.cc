@@ -122,6 +122,7 @@ Result<void> Relay::start_shards() {
   relay_parts_.reset(
       new RelayParts{.config = config_,
                      .profiles = listener_profiles(*config_),
+                     .routes = RouteResolver(config_->routes),
                      .spool = *spool_,
                      .budget = reception_budget_,
                      .dispatchers = DispatcherGroup::make(config_, *spool_, *shards_)});

@@ -20,7 +20,10 @@ ShardPart::ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::OnE
                  .ids = ids_,
                  .budget = relay.budget,
                  .metrics = metrics_,
-                 .has_route = [](std::string_view) { return true; },
+                 .has_route =
+                     [&relay](std::string_view domain) {
+                       return relay.routes.route_of(domain).has_value();
+                     },
                  .submit =
                      [this](FreshEnvelope envelope) {
                        // Once deliveries stop, what was accepted waits in the spool for the next

@@ -11,6 +11,7 @@
 #include "core/task_scope.h"
 #include "relay/dispatcher.h"
 #include "relay/reception.h"
+#include "relay/route_resolver.h"
 #include "relay/session_registry.h"
 #include "spool/spool.h"
 
@@ -20,6 +21,7 @@ namespace sluice::relay {
 struct RelayParts {
   std::shared_ptr<const RelayConfig> config;
   std::vector<ListenerProfile> profiles;
+  RouteResolver routes;
   spool::Spool& spool;
   MemoryBudget& budget;  // of bodies in reception
   std::shared_ptr<DispatcherGroup> dispatchers;
