@@ -154,6 +154,7 @@ Committer::Round Committer::gather(Instant now) {
   gather_parts(round, refused);
   gather_messages(round, refused);
   if (!refused.parts.empty() || !refused.messages.empty()) {
+    space_.refused();
     answer(std::move(refused), fail(ErrorCode::storage_full, "the spool is full"));
   }
   const bool takes_outcomes = !backlog_.flushes.empty() || outcomes_are_due(now);

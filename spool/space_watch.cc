@@ -29,13 +29,18 @@ void SpaceWatch::check(Instant now) {
   const auto reserve = std::max(use->total / 100 * kReservePercent, kReserveMin.value());
   bytes_max_ = use->total - std::min(use->total, reserve);
   const auto room = std::min(use->total / 100 * kRoomPercent, bytes_max_);
-  const bool has_room = use->used <= room && disk_has_room();
+  set_room(use->used <= room && disk_has_room());
+}
+
+void SpaceWatch::refused() { set_room(false); }
+
+void SpaceWatch::set_room(bool has_room) {
   if (has_room_.exchange(has_room, std::memory_order_relaxed) == has_room) return;
   if (has_room) {
     SLUICE_LOG(info, "spool_has_room", {"directory", environment_.directory()});
   } else {
     SLUICE_LOG(warning, "spool_full", {"directory", environment_.directory()},
-               {"map_used", use->used}, {"map_total", use->total});
+               {"map_used", bytes_used_ + bytes_since_check_}, {"map_total", map_bytes_});
   }
 }
 

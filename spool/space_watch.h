@@ -31,10 +31,13 @@ class SpaceWatch {
   bool fits(std::uint64_t bytes) const {
     return bytes_used_ + bytes_since_check_ + bytes <= bytes_max_;
   }
+  // New mail did not fit: there is no room until the next look finds some.
+  void refused();
   bool has_room() const { return has_room_.load(std::memory_order_relaxed); }
 
  private:
   bool disk_has_room() const;
+  void set_room(bool has_room);  // told when it changes
 
   const Environment& environment_;
   ByteCount disk_free_;

@@ -70,7 +70,12 @@ class Load:
 
 
 def lost(load, sink):
+    """What was accepted and is not in the sink's ledger, which is written behind the run."""
     return sorted(set(load.accepted()) - set(sink.received()))
+
+
+def all_arrived(load, sink):
+    return lost(load, sink) == []
 
 
 def duplicates(sink):

@@ -92,7 +92,10 @@ def test_normalising_listener_turns_bare_newlines_into_crlf(relay, server):
     relaying = relay(upstream.address, listener='bare_newlines = "normalise"')
     with Wire(relaying.port) as wire:
         wire.hello()
-        assert wire.submit(b"Subject: x\r\n\r\none\n.\ntwo\r\n").code == 250
+        wire.begin()
+        assert wire.command("DATA").code == 354
+        wire.send(b"Subject: x\r\n\r\none\n.\ntwo\r\n.\r\n")
+        assert wire.reply().code == 250
     wait_for(lambda: upstream.messages, "message")
     assert upstream.messages[0].body == b"one\r\n.\r\ntwo\r\n"
 

@@ -11,7 +11,7 @@
 
 #include "core/event.h"
 #include "core/open_files.h"
-#include "shard_fixture.h"
+#include "tests/unit/core/shard_fixture.h"
 
 namespace sluice {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "core/completion.h"
 #include "core/event.h"
-#include "shard_fixture.h"
+#include "tests/unit/core/shard_fixture.h"
 
 namespace sluice {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/random.h"
-#include "shard_fixture.h"
+#include "tests/unit/core/shard_fixture.h"
 
 namespace sluice {
 namespace {

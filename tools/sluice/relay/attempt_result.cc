@@ -10,9 +10,10 @@ using smtp::TransactionEnd;
 using smtp::TransactionResult;
 
 // RFC 5321 §4.5.3.1.10: 452, or 552 from old servers, means that the rest goes in a next
-// transaction.
+// transaction. An enhanced code may say that the reason is another one, like a full disk.
 bool is_too_many_recipients(const smtp::Reply& reply) {
   if (reply.code != 452 && reply.code != 552) return false;
+  if (!reply.enhanced.is_present()) return reply.code == 452;
   return reply.enhanced.subject == 5 && reply.enhanced.detail == 3;
 }
 

@@ -68,6 +68,22 @@ void merge(AttemptResult part, AttemptResult& whole) {
   if (!part.error.empty()) whole.error = std::move(part.error);
 }
 
+// Takes out the recipients for a next transaction. A peer that had too many before it took any
+// would say so for ever: then they are deferred, and the attempt counts.
+std::vector<std::uint16_t> take_postponed(AttemptResult& part) {
+  const auto is_postponed = [](const RecipientAttempt& one) { return one.is_next_transaction; };
+  std::vector<std::uint16_t> postponed;
+  for (const RecipientAttempt& recipient : part.recipients) {
+    if (is_postponed(recipient)) postponed.push_back(recipient.position);
+  }
+  if (postponed.size() == part.recipients.size()) {
+    part.counts = AttemptCounts::yes;
+    return {};
+  }
+  std::erase_if(part.recipients, is_postponed);
+  return postponed;
+}
+
 }  // namespace
 
 Task<Result<LoadedEnvelope>> load_envelope(Shard& shard, spool::Spool& spool,
@@ -94,22 +110,27 @@ Task<AttemptResult> deliver(Shard& shard, spool::Spool& spool, smtp::ClientSessi
                             const LoadedEnvelope& envelope) {
   const Instant start = shard.clock().now();
   AttemptResult whole{.key = envelope.waiting.key, .recipients = {}, .counts = AttemptCounts::no};
-  for (std::size_t begin = 0; begin < envelope.pending.size();) {
-    const std::size_t end = std::min(begin + kRecipientsPerTransaction, envelope.pending.size());
+  std::vector<std::uint16_t> left = envelope.pending;
+  std::size_t most = kRecipientsPerTransaction;
+  while (!left.empty()) {
+    const std::size_t count = std::min(most, left.size());
     AttemptResult part{.key = envelope.waiting.key, .recipients = {}, .counts = AttemptCounts::no};
     EnvelopeBody body(shard, spool, envelope);
     smtp::OutgoingMessage message{.reverse_path = envelope.message.reverse_path,
                                   .recipients = {},
                                   .body_type = envelope.message.body_type,
                                   .body = &body};
-    for (std::size_t i = begin; i < end; ++i) {
-      append_recipient(envelope, envelope.pending[i], part);
-      message.recipients.push_back(envelope.recipients[envelope.pending[i]]);
+    for (std::size_t i = 0; i < count; ++i) {
+      append_recipient(envelope, left[i], part);
+      message.recipients.push_back(envelope.recipients[left[i]]);
     }
     const auto result = co_await session.send(std::move(message));
     judge(result, part);
+    const auto postponed = take_postponed(part);
+    if (!postponed.empty()) most = count - postponed.size();
+    left.erase(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(count));
+    left.insert(left.begin(), postponed.begin(), postponed.end());
     merge(std::move(part), whole);
-    begin = end;
   }
   whole.duration = shard.clock().now() - start;
   co_return whole;
