@@ -190,6 +190,7 @@ Result<bool> run_load(LoadOptions& options) {
   Load load(options, connection, *ledger, group->size());
   signal.watch([&load] { load.stop(); });
   group->run([&load](Shard& shard) { return load.run(shard); });
+  signal.unwatch();
   const auto summary = load.summarise();
   if (options.as_json) {
     fmt::print("{}\n", summary.dump(2));

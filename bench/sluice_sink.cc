@@ -218,6 +218,7 @@ Result<void> run_sink(SinkOptions& options) {
     std::ofstream(options.port_file) << socket.endpoint().port << '\n';
   }
   group->run([&sink](Shard& shard) { return sink.run(shard); });
+  signal.unwatch();
   const auto summary = summarise(sink, *ledger);
   if (options.as_json) {
     fmt::print("{}\n", summary.dump(2));

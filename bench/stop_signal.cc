@@ -35,10 +35,15 @@ void StopSignal::watch(std::function<void()> on_stop) {
   });
 }
 
-StopSignal::~StopSignal() {
+void StopSignal::unwatch() {
+  if (!thread_.joinable()) return;
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = write(wake_, &one, sizeof one);
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
+}
+
+StopSignal::~StopSignal() {
+  unwatch();
   close(signals_);
   close(wake_);
 }

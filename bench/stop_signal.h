@@ -20,6 +20,9 @@ class StopSignal {
   // From now on `on_stop` is called once per signal, on the watching thread.
   void watch(std::function<void()> on_stop);
 
+  // From now on it is not called any more. Call it before what `on_stop` touches ends.
+  void unwatch();
+
  private:
   int wake_ = -1;     // eventfd that ends the watching thread
   int signals_ = -1;  // signalfd

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/config_line.h"
 #include "core/config_reader.h"
 #include "core/config_value.h"
 #include "core/error.h"
@@ -55,7 +56,7 @@ void convert_moment(const toml::node& from, ConfigNode& to) {
   to.text = text.str();
 }
 
-// As deep as the text nests, which toml++ and kConfigLineBytesMax bound.
+// As deep as the text nests, which toml++ and kConfigLineDotsMax bound.
 ConfigNode convert(const toml::node& from, const std::string& source) {
   ConfigNode to;
   to.place = place_at(source, from.source().begin);
@@ -111,9 +112,9 @@ bool refuse_line(std::string_view text, const std::string& source, ConfigProblem
           fmt::format("found a longer line, expected at most {} bytes", kConfigLineBytesMax));
       return true;
     }
-    if (const auto at = find_unreadable(line)) {
-      problems.add({source, number, static_cast<std::uint32_t>(*at) + 1}, {},
-                   "found bytes that are no UTF-8, or a character from U+FE66 to U+FEFE");
+    if (const auto fault = find_line_fault(line)) {
+      problems.add({source, number, static_cast<std::uint32_t>(fault->at) + 1}, {},
+                   std::string(fault->expectation));
       return true;
     }
     text.remove_prefix(std::min(line.size() + 1, text.size()));

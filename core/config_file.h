@@ -13,7 +13,6 @@
 namespace sluice {
 
 inline constexpr std::size_t kConfigFileBytesMax = 1 << 20;
-inline constexpr std::size_t kConfigLineBytesMax = 16 << 10;  // bounds the depth of dotted keys too
 inline constexpr std::size_t kConfigFilesMax = 1000;
 
 // The file and then, in the order of their names, the files that its `include` patterns match;

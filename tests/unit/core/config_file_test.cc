@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/config_line.h"
 #include "core/config_override.h"
 
 namespace sluice {
@@ -59,6 +60,26 @@ TEST(ParseConfigText, RefusesWhatItsParserStumblesOver) {
   EXPECT_THAT(problems_with("\xFF"), ElementsAre(HasSubstr("f:2:6: found bytes")));
 }
 
+TEST(ParseConfigText, TakesCharactersPastAsciiInStringsAndCommentsOnly) {
+  const auto problems_with = [](std::string_view line) {
+    ConfigProblems problems;
+    parse_config_text(line, "f", problems);
+    return texts(problems);
+  };
+  EXPECT_THAT(problems_with("a = \"\xC3\xA9\" # \xC3\xA9"), ElementsAre());
+  EXPECT_THAT(problems_with("a = '\xC3\xA9'"), ElementsAre());
+  EXPECT_THAT(problems_with("a = \"\\\"\xC3\xA9\""), ElementsAre());
+  EXPECT_THAT(problems_with("a\xC3\xA9 = 1"), ElementsAre(HasSubstr("f:1:2: found a character")));
+  EXPECT_THAT(problems_with("a = \"\" \xC3\xA9"), ElementsAre(HasSubstr("f:1:8: found a char")));
+  EXPECT_THAT(problems_with("a = \"\\\xC3\xA9\""), ElementsAre(HasSubstr("f:1:7: found a char")));
+}
+
+TEST(ParseConfigText, RefusesStringsOfSeveralLines) {
+  ConfigProblems problems;
+  parse_config_text("a = \"\"\"\n\"\"\"\n", "f", problems);
+  EXPECT_THAT(texts(problems), ElementsAre(HasSubstr("f:1:5: found a string of several lines")));
+}
+
 TEST(ParseConfigText, BoundsTheLengthOfALine) {
   ConfigProblems problems;
   const std::string at_the_limit = "a = 1 #" + std::string(kConfigLineBytesMax - 7, 'x');
@@ -68,13 +89,19 @@ TEST(ParseConfigText, BoundsTheLengthOfALine) {
   EXPECT_THAT(texts(problems), ElementsAre(HasSubstr("f:2:1: found a longer line")));
 }
 
-TEST(ParseConfigText, SurvivesTheDeepestNesting) {
+TEST(ParseConfigText, BoundsTheDepthOfKeys) {
   ConfigProblems problems;
   std::string dotted = "a";
-  while (dotted.size() + 6 < kConfigLineBytesMax) dotted += ".a";
+  for (std::size_t i = 0; i < kConfigLineDotsMax; ++i) dotted += ".a";
   const ConfigNode root = parse_config_text(dotted + " = 1\n", "f", problems);
   EXPECT_TRUE(problems.empty());
   EXPECT_NE(root.find("a"), nullptr);
+  parse_config_text(dotted + ".a = 1\n", "f", problems);
+  EXPECT_THAT(texts(problems), ElementsAre(HasSubstr("f:1:130: found too many dots")));
+}
+
+TEST(ParseConfigText, SurvivesTheDeepestNesting) {
+  ConfigProblems problems;
   parse_config_text("a = " + std::string(5000, '['), "f", problems);
   EXPECT_FALSE(problems.empty());
 }

@@ -1,0 +1,25 @@
+// config_line: what a line of a configuration file may hold before toml++ sees it.
+//
+// toml++ 3.3 takes most characters past ASCII for unreachable where it looks for white space, which
+// is undefined behaviour in a release build; and dotted keys nest as deep as a line is long. So
+// such characters are for comments and strings of one line, and dots are bounded. Pure.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace sluice {
+
+inline constexpr std::size_t kConfigLineBytesMax = 16 << 10;
+inline constexpr std::size_t kConfigLineDotsMax = 64;  // outside strings and comments
+
+struct ConfigLineFault {
+  std::size_t at;                // of its first byte
+  std::string_view expectation;  // "found ..., expected ..."
+};
+
+// The first thing that the parser must not see, if there is one. `line` has no LF.
+std::optional<ConfigLineFault> find_line_fault(std::string_view line);
+
+}  // namespace sluice
