@@ -1,12 +1,63 @@
 #include "core/buffer.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
 #include "core/assert.h"
 
 namespace sluice {
+
+namespace {
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool kKeepsSlabs = false;  // a slab that is used after its end must be found
+#else
+constexpr bool kKeepsSlabs = true;
+#endif
+#else
+constexpr bool kKeepsSlabs = true;
+#endif
+
+// The one thing here that belongs to a thread and not to an object: bodies are freed wherever their
+// last holder is, and a general allocator hands out its coldest block first.
+class SlabPool {
+ public:
+  SlabPool() = default;
+  SlabPool(const SlabPool&) = delete;
+  SlabPool& operator=(const SlabPool&) = delete;
+  ~SlabPool() {
+    while (count_ > 0) delete[] slabs_[--count_];
+    is_open_ = false;
+  }
+
+  char* take() { return count_ > 0 ? slabs_[--count_] : new char[kSlabBytes]; }
+  void give(char* slab) {
+    if (kKeepsSlabs && is_open_ && count_ < kSlabsKeptMax) {
+      slabs_[count_++] = slab;
+    } else {
+      delete[] slab;
+    }
+  }
+
+ private:
+  std::array<char*, kSlabsKeptMax> slabs_{};
+  std::size_t count_ = 0;
+  bool is_open_ = true;
+};
+
+SlabPool& slabs_of_thread() {
+  thread_local SlabPool pool;
+  return pool;
+}
+
+}  // namespace
+
+void SlabDeleter::operator()(char* slab) const { slabs_of_thread().give(slab); }
+
+Slab make_slab() { return Slab(slabs_of_thread().take()); }
 
 bool MemoryBudget::try_reserve(ByteCount bytes) {
   std::uint64_t used = used_.load(std::memory_order_relaxed);
@@ -43,8 +94,7 @@ Result<void> ByteChain::append(std::string_view bytes) {
   if (slabs_new > 0) {
     if (!budget_->try_reserve(ByteCount(slabs_new * kSlabBytes)))
       return fail(ErrorCode::out_of_budget, "the memory budget is used up");
-    while (slabs_.size() < slabs_needed)
-      slabs_.push_back(std::make_unique_for_overwrite<char[]>(kSlabBytes));
+    while (slabs_.size() < slabs_needed) slabs_.push_back(make_slab());
   }
   while (!bytes.empty()) {
     const std::size_t offset = size_ % kSlabBytes;

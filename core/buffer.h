@@ -32,6 +32,16 @@ class MemoryBudget {
 
 inline constexpr std::size_t kSlabBytes = 16 * 1024;
 
+// Slabs that each thread keeps for its next ones, the last freed first: that one is still in the
+// cache.
+inline constexpr std::size_t kSlabsKeptMax = 64;
+
+struct SlabDeleter {
+  void operator()(char* slab) const;
+};
+using Slab = std::unique_ptr<char[], SlabDeleter>;
+Slab make_slab();
+
 // Bytes that only grow, in slabs of kSlabBytes charged to a budget. Moves, never copies. May be
 // read on another thread while nobody appends, and destroyed on any.
 class ByteChain {
@@ -57,7 +67,7 @@ class ByteChain {
 
  private:
   MemoryBudget* budget_;
-  std::vector<std::unique_ptr<char[]>> slabs_;
+  std::vector<Slab> slabs_;
   std::size_t size_ = 0;
 };
 

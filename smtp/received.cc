@@ -1,8 +1,8 @@
 #include "smtp/received.h"
 
-#include <fmt/format.h>
-
-#include <vector>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
 
 #include "smtp/ascii.h"
 #include "smtp/date.h"
@@ -23,43 +23,55 @@ std::string harmless_name(std::string_view name) {
   return harmless;
 }
 
-// RFC 5321 §4.1.3
-std::string address_literal(const IpAddress& address) {
-  return fmt::format("[{}{}]", address.is_v4() ? "" : "IPv6:", address.to_string());
-}
-
-// Joins clauses by a space, or by a new line that begins with a tab.
-std::string fold(const std::vector<std::string>& clauses) {
-  std::string field = "Received:";
-  std::size_t column = field.size();
-  for (const auto& clause : clauses) {
-    if (column + 1 + clause.size() > kColumnsMax) {
-      field += "\r\n\t";
-      column = 8;
-    } else {
-      field += ' ';
-      ++column;
-    }
-    field += clause;
-    column += clause.size();
+// A field whose clauses are joined by a space, or by a new line that begins with a tab. One string
+// grows: this runs for every message.
+class Folder {
+ public:
+  explicit Folder(std::string_view name) : field_(name) {
+    field_.reserve(256);
+    column_ = field_.size();
   }
-  return field + "\r\n";
-}
+
+  void add(std::initializer_list<std::string_view> clause) {
+    std::size_t bytes = 0;
+    for (const auto part : clause) bytes += part.size();
+    if (column_ + 1 + bytes > kColumnsMax) {
+      field_ += "\r\n\t";
+      column_ = 8;
+    } else {
+      field_ += ' ';
+      ++column_;
+    }
+    for (const auto part : clause) field_ += part;
+    column_ += bytes;
+  }
+
+  std::string finish() && {
+    field_ += "\r\n";
+    return std::move(field_);
+  }
+
+ private:
+  std::string field_;
+  std::size_t column_ = 0;
+};
 
 }  // namespace
 
 std::string received_field(const TraceFacts& facts) {
-  std::vector<std::string> clauses;
+  Folder field("Received:");
   if (facts.client_trace == ClientTrace::full) {
-    clauses.push_back(fmt::format("from {}", harmless_name(facts.client.hello)));
-    clauses.push_back(fmt::format("({})", address_literal(facts.client.peer.address)));
+    field.add({"from ", harmless_name(facts.client.hello)});
+    const IpAddress& address = facts.client.peer.address;
+    field.add(
+        {"([", address.is_v4() ? "" : "IPv6:", address.to_string(), "])"});  // RFC 5321 §4.1.3
   }
-  clauses.push_back(fmt::format("by {}", facts.hostname));
+  field.add({"by ", facts.hostname});
   // RFC 3848: the protocol is ESMTP when the client said EHLO.
-  clauses.push_back(fmt::format("with {}", facts.client.is_extended ? "ESMTP" : "SMTP"));
-  clauses.push_back(fmt::format("id {};", facts.message_id));
-  clauses.push_back(format_date(facts.time));
-  return fold(clauses);
+  field.add({"with ", facts.client.is_extended ? "ESMTP" : "SMTP"});
+  field.add({"id ", facts.message_id, ";"});
+  field.add({format_date(facts.time)});
+  return std::move(field).finish();
 }
 
 }  // namespace sluice::smtp

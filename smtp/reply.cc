@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "core/assert.h"
 #include "smtp/ascii.h"
@@ -15,7 +17,24 @@ constexpr std::size_t kOwnReplyLineBytesMax = 512 - 2;
 
 // Texts may quote what a client sent: nothing but printable ASCII leaves (RFC 5321 §4.2).
 void append_printable(std::string_view text, std::string& out) {
-  for (const char c : text) out.push_back(c >= ' ' && c <= '~' ? c : '?');
+  const auto start = static_cast<std::ptrdiff_t>(out.size());
+  out += text;
+  std::replace_if(out.begin() + start, out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+}
+
+void append_number(unsigned number, std::string& out) {
+  std::array<char, 10> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out.append(digits.data(), end);
+}
+
+void append_status(const EnhancedStatus& status, std::string& out) {
+  append_number(status.klass, out);
+  out += '.';
+  append_number(status.subject, out);
+  out += '.';
+  append_number(status.detail, out);
+  out += ' ';
 }
 
 }  // namespace
@@ -39,12 +58,9 @@ void append_wire(const Reply& reply, std::string& out) {
     const std::size_t end = rest.find('\n');
     is_last = end == std::string_view::npos;
     const std::size_t line_starts = out.size();
-    fmt::format_to(std::back_inserter(out), "{}{}", reply.code, is_last ? ' ' : '-');
-    if (reply.enhanced.is_present()) {
-      const EnhancedStatus& status = reply.enhanced;
-      fmt::format_to(std::back_inserter(out), "{}.{}.{} ", status.klass, status.subject,
-                     status.detail);
-    }
+    append_number(static_cast<unsigned>(reply.code), out);
+    out += is_last ? ' ' : '-';
+    if (reply.enhanced.is_present()) append_status(reply.enhanced, out);
     append_printable(rest.substr(0, end), out);
     out.resize(std::min(out.size(), line_starts + kOwnReplyLineBytesMax));
     out += "\r\n";

@@ -37,7 +37,8 @@ TEST_F(PackTest, AnEntryIsWhatWasWritten) {
   const auto body_chain = chain(body);
   const auto two = envelopes({"first", "second"});
   const auto bytes = entry_of({id_, "metadata", two, body.size(), 0, &body_chain});
-  const auto entry = Entry::parse(bytes + "what follows");
+  const auto with_more = bytes + "what follows";
+  const auto entry = Entry::parse(with_more);
   ASSERT_TRUE(entry) << entry.error().sentence();
   EXPECT_EQ(entry->message(), id_);
   EXPECT_EQ(entry->size(), bytes.size());
