@@ -373,9 +373,10 @@ void SinkDialogue::deliver() {
   counters_.bytes += check_.size();
   if (!header.id.empty() && header.sender != reverse_path_) count(Violation::sender_mismatch);
   if (header.has_checksum && header.checksum != check_.checksum()) count(Violation::corrupt_body);
-  if (header.sent_at != 0) {
-    counters_.latency.observe(clock_.now() - Instant(header.sent_at));
-  }
+  const Instant now = clock_.now();
+  counters_.first = std::min(counters_.first, now);
+  counters_.last = now;
+  if (header.sent_at != 0) counters_.latency.observe(now - Instant(header.sent_at));
   for (const std::string& recipient : recipients_) {
     ledger_.write("received", header.id, recipient, reverse_path_);
   }

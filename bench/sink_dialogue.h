@@ -65,6 +65,8 @@ struct SinkCounters {
   std::uint64_t bytes = 0;
   std::uint64_t refused = 0;  // 4xx and 5xx sent by rules and limits
   std::array<std::uint64_t, kViolations> violations{};
+  Instant first = Instant::far_future();  // message
+  Instant last{0};
   Histogram latency;  // from the load's sending to the end of the message here
 };
 

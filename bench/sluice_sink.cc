@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <fstream>
@@ -18,6 +19,8 @@
 
 namespace sluice::bench {
 namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(50);
 
 struct SinkOptions {
   std::string listen = "127.0.0.1:2526";
@@ -55,6 +58,8 @@ void declare_options(CLI::App& app, SinkOptions& options) {
   app.add_flag("!--no-pipelining", options.settings.offers_pipelining, "Do not offer PIPELINING");
   app.add_flag("!--no-chunking", options.settings.offers_chunking, "Do not offer CHUNKING");
   app.add_flag("!--no-8bitmime", options.settings.offers_eight_bit_mime, "Do not offer 8BITMIME");
+  app.add_flag("!--no-enhancedstatuscodes", options.settings.offers_enhanced_status_codes,
+               "Do not offer ENHANCEDSTATUSCODES");
   app.add_flag("--sticky-mail", options.settings.keeps_mail,
                "Keep the reverse-path after a refused BDAT, as Exim does");
   app.add_flag("--json", options.as_json, "Print the summary as JSON");
@@ -106,10 +111,15 @@ class Sink {
     TaskScope accepting(shard.run_queue());
     if (shard.id() == ShardId(0)) accepting.spawn(accept(shard));
     while (!here.is_stopping && !is_complete()) {
-      const Deadline tick = Deadline::in(shard.clock(), std::chrono::milliseconds(50));
+      const Deadline tick = Deadline::in(shard.clock(), kTick);
       // Only the time matters here: a notification and a passed tick are answered alike.
       [[maybe_unused]] const auto woken = co_await here.stopped->wait(tick);
       ledger_.flush();
+    }
+    if (!here.is_stopping) {
+      // Complete: the last replies leave before their connections end.
+      const Deadline answered = Deadline::in(shard.clock(), latency_ + kTick);
+      [[maybe_unused]] const auto woken = co_await here.stopped->wait(answered);
     }
     co_await accepting.close();
     co_await here.sessions->close();
@@ -169,6 +179,8 @@ nlohmann::ordered_json summarise(const Sink& sink, const Ledger& ledger) {
     total.recipients += shard.counters.recipients;
     total.bytes += shard.counters.bytes;
     total.refused += shard.counters.refused;
+    total.first = std::min(total.first, shard.counters.first);
+    total.last = std::max(total.last, shard.counters.last);
     for (std::size_t i = 0; i < kViolations; ++i) {
       total.violations[i] += shard.counters.violations[i];
     }
@@ -179,6 +191,9 @@ nlohmann::ordered_json summarise(const Sink& sink, const Ledger& ledger) {
   const auto milliseconds = [&](double fraction) {
     return std::chrono::duration<double, std::milli>(percentile(latency, fraction)).count();
   };
+  // Between the first message and the last.
+  const double seconds =
+      total.messages == 0 ? 0 : std::chrono::duration<double>(total.last - total.first).count();
   nlohmann::ordered_json violations = nlohmann::ordered_json::object();
   for (std::size_t i = 0; i < kViolations; ++i) {
     violations[std::string(name_of(static_cast<Violation>(i)))] = total.violations[i];
@@ -190,6 +205,7 @@ nlohmann::ordered_json summarise(const Sink& sink, const Ledger& ledger) {
           {"bytes", total.bytes},
           {"connections", total.connections},
           {"refused", total.refused},
+          {"seconds", seconds},
           {"latency_p50_ms", milliseconds(0.5)},
           {"latency_p99_ms", milliseconds(0.99)},
           {"violations", violations}};
