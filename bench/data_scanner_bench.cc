@@ -15,7 +15,7 @@ namespace {
 // A megabyte of lines of 76 characters, some of which begin with a dot.
 std::string message() {
   const bench::LoadMessageMaker maker("b", 1 << 20, 1);
-  return maker.make(1, "a@b", "c@d", 1 << 20, Instant(0));
+  return maker.make(1, "a@b", "c@d", 1 << 20, Instant(0)).text();
 }
 
 // As DATA carries it.

@@ -25,7 +25,7 @@ bool Ledger::write(std::string_view what, std::string_view id, std::string_view 
   const std::uint64_t pair =
       XXH3_64bits_withSeed(recipient.data(), recipient.size(), XXH3_64bits(id.data(), id.size()));
   const std::lock_guard lock(mutex_);
-  const bool is_new = seen_.insert(pair).second;
+  const bool is_new = seen_.insert(pair);
   if (!is_new) ++duplicates_;
   if (file_ != nullptr) {
     fmt::print(file_, "{} {} {} {}\n", what, id.empty() ? "-" : id, recipient, remark);

@@ -10,8 +10,8 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
+#include "bench/pair_set.h"
 #include "core/error.h"
 
 namespace sluice::bench {
@@ -38,7 +38,7 @@ class Ledger {
   explicit Ledger(std::FILE* file) : file_(file) {}
   mutable std::mutex mutex_;
   std::FILE* file_;  // owned, may be null
-  std::unordered_set<std::uint64_t> seen_;
+  PairSet seen_;
   std::uint64_t duplicates_ = 0;
 };
 

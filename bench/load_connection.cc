@@ -27,12 +27,14 @@ LoadMode best_mode(std::string_view extensions) {
 std::string dot_stuffed(std::string_view message) {
   std::string out;
   out.reserve(message.size() + message.size() / 64 + 5);
-  bool at_line_start = true;
-  for (const char c : message) {
-    if (at_line_start && c == '.') out += '.';
-    out += c;
-    at_line_start = c == '\n';
+  if (message.starts_with('.')) out += '.';
+  std::size_t begin = 0;
+  for (std::size_t dot = 0; (dot = message.find("\n.", begin)) != std::string_view::npos;) {
+    out += message.substr(begin, dot + 1 - begin);
+    out += '.';
+    begin = dot + 1;
   }
+  out += message.substr(begin);
   if (!message.ends_with("\r\n")) out += "\r\n";
   out += ".\r\n";
   return out;
@@ -143,7 +145,8 @@ Task<Result<void>> LoadConnection::submit_chunked() {
     commands.push_back(fmt::format("{}{}BDAT {} LAST\r\n", commands.empty() ? "" : "RSET\r\n",
                                    envelope_commands(flight), flight.bytes.size()));
     pieces.push_back(commands.back());
-    pieces.push_back(flight.bytes);
+    pieces.push_back(flight.bytes.header);
+    pieces.push_back(flight.bytes.body);
   }
   auto sent = co_await send(std::move(pieces));
   if (!sent) co_return sent;
@@ -190,7 +193,7 @@ Task<Result<void>> LoadConnection::submit_by_data() {
     if (reset.code != 250) co_return fail(ErrorCode::syntax, "RSET was refused");
     co_return Result<void>();
   }
-  const std::string body = dot_stuffed(flight.bytes);
+  const std::string body = dot_stuffed(flight.bytes.text());
   std::vector<std::string_view> pieces = {body};
   auto sent = co_await send(std::move(pieces));
   if (!sent) co_return sent;

@@ -56,7 +56,7 @@ class LoadConnection {
   // A message on its way: what was accepted of it so far.
   struct InFlight {
     PlannedMessage message;
-    std::string bytes;
+    LoadMessage bytes;
     std::vector<bool> recipients;
     bool has_mail = false;
     bool is_ended = false;

@@ -72,23 +72,20 @@ std::string LoadMessageMaker::id(std::uint64_t number) const {
   return fmt::format("{}-{}", run_, number);
 }
 
-std::string LoadMessageMaker::make(std::uint64_t number, std::string_view sender,
+LoadMessage LoadMessageMaker::make(std::uint64_t number, std::string_view sender,
                                    std::string_view recipient, std::size_t bytes,
                                    Instant now) const {
   constexpr std::size_t kHeaderBytes = 300;  // about: the size asked for counts the header too
   std::string_view body = text_;
   body = body.substr(0, bytes > kHeaderBytes ? bytes - kHeaderBytes : 0);
   body = body.substr(0, body.size() - body.size() % kLineBytes);
-  std::string message;
-  message.reserve(body.size() + kHeaderBytes + 200);
-  fmt::format_to(
-      std::back_inserter(message),
-      "From: <{0}>\r\nTo: <{1}>\r\nSubject: load {2}\r\nMessage-ID: <{3}@load.example>\r\n"
-      "X-Load-Id: {3}\r\nX-Load-Sender: {0}\r\nX-Load-Time: {4}\r\n"
-      "X-Load-Sum: {5:016x}\r\n\r\n",
-      sender, recipient, number, id(number), now.nanoseconds(), body_checksum(body));
-  message += body;
-  return message;
+  return LoadMessage{
+      .header = fmt::format(
+          "From: <{0}>\r\nTo: <{1}>\r\nSubject: load {2}\r\nMessage-ID: <{3}@load.example>\r\n"
+          "X-Load-Id: {3}\r\nX-Load-Sender: {0}\r\nX-Load-Time: {4}\r\n"
+          "X-Load-Sum: {5:016x}\r\n\r\n",
+          sender, recipient, number, id(number), now.nanoseconds(), body_checksum(body)),
+      .body = body};
 }
 
 }  // namespace sluice::bench

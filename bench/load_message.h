@@ -26,6 +26,15 @@ LoadHeader read_load_header(std::string_view header);
 
 std::uint64_t body_checksum(std::string_view body);
 
+// One message, CRLF lines, not dot-stuffed. The body points into its maker.
+struct LoadMessage {
+  std::string header;  // with the empty line
+  std::string_view body;
+
+  std::size_t size() const { return header.size() + body.size(); }
+  std::string text() const { return header + std::string(body); }
+};
+
 // Makes messages of a run. The text is printable, in lines of 76 characters; some lines begin
 // with a dot.
 class LoadMessageMaker {
@@ -33,8 +42,8 @@ class LoadMessageMaker {
   // `run` tells the ids of several runs apart; `bytes_max` is the largest body asked for.
   LoadMessageMaker(std::string run, std::size_t bytes_max, std::uint64_t seed);
 
-  // A whole message of about `bytes`, CRLF lines, not dot-stuffed.
-  std::string make(std::uint64_t number, std::string_view sender, std::string_view recipient,
+  // A message of about `bytes`.
+  LoadMessage make(std::uint64_t number, std::string_view sender, std::string_view recipient,
                    std::size_t bytes, Instant now) const;
   std::string id(std::uint64_t number) const;
 

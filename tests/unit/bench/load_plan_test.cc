@@ -48,7 +48,7 @@ TEST(LoadPlan, RefusesSharesWithoutWeight) {
 
 TEST(LoadMessage, SaysItsIdSenderAndChecksum) {
   const LoadMessageMaker maker("run", 10'000, 1);
-  const std::string message = maker.make(7, "a@b", "c@d", 10'000, Instant(42));
+  const std::string message = maker.make(7, "a@b", "c@d", 10'000, Instant(42)).text();
   const std::size_t body = message.find("\r\n\r\n") + 4;
   const LoadHeader header = read_load_header(std::string_view(message).substr(0, body));
   EXPECT_EQ(header.id, "run-7");

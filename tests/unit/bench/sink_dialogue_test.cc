@@ -79,7 +79,7 @@ TEST_F(SinkDialogueTest, KeepsTheReversePathAfterARefusedChunkWhenSticky) {
 
 TEST_F(SinkDialogueTest, TellsAMessageThatCameUnderAnotherSender) {
   const LoadMessageMaker maker("run", 1000, 1);
-  const std::string message = maker.make(1, "right@b", "c@d", 1000, Instant(1));
+  const std::string message = maker.make(1, "right@b", "c@d", 1000, Instant(1)).text();
   codes("MAIL FROM:<wrong@b>\r\nRCPT TO:<c@d>\r\nBDAT " + std::to_string(message.size()) +
         " LAST\r\n" + message);
   EXPECT_EQ(violations(Violation::sender_mismatch), 1u);
@@ -88,7 +88,7 @@ TEST_F(SinkDialogueTest, TellsAMessageThatCameUnderAnotherSender) {
 
 TEST_F(SinkDialogueTest, TellsAChangedBodyAndADuplicate) {
   const LoadMessageMaker maker("run", 1000, 1);
-  std::string message = maker.make(1, "a@b", "c@d", 1000, Instant(1));
+  std::string message = maker.make(1, "a@b", "c@d", 1000, Instant(1)).text();
   const std::string command =
       "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT " + std::to_string(message.size()) + " LAST\r\n";
   codes(command + message);
