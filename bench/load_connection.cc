@@ -89,9 +89,8 @@ Task<Result<void>> LoadConnection::submit_batches() {
   while (true) {
     take_batch();
     if (batch_.empty()) break;
-    auto due = co_await wait_until_due(batch_.back().message.due);
+    auto due = co_await wait_until_due();
     if (!due) co_return due;
-    batch_start_ = shard_.clock().now();
     for (InFlight& flight : batch_) {
       const PlannedMessage& message = flight.message;
       flight.bytes = plan_.maker().make(message.number, message.sender, message.recipients.front(),
@@ -115,10 +114,19 @@ void LoadConnection::take_batch() {
   }
 }
 
-Task<Result<void>> LoadConnection::wait_until_due(Instant due) {
-  if (due <= shard_.clock().now()) co_return Result<void>();
-  const Deadline deadline = Deadline::at(due);
-  co_return co_await sleep_until(shard_, deadline);
+// And notes from when on the batch's latency counts.
+Task<Result<void>> LoadConnection::wait_until_due() {
+  batch_start_ = shard_.clock().now();
+  const auto due = batch_.back().message.due;
+  if (!due) co_return Result<void>();
+  if (*due <= batch_start_) {
+    batch_start_ = *due;
+    co_return Result<void>();
+  }
+  const Deadline deadline = Deadline::at(*due);
+  auto waited = co_await sleep_until(shard_, deadline);
+  batch_start_ = shard_.clock().now();
+  co_return waited;
 }
 
 std::string LoadConnection::envelope_commands(const InFlight& flight) const {

@@ -2,7 +2,11 @@
 // batch of `depth` at a time; opens a new connection when one breaks.
 //
 // A message counts as accepted when its last reply is 2xx, as rejected when a reply refuses it, as
-// unknown when the connection broke before. Lives on one shard.
+// unknown when the connection broke before.
+//
+// Latency runs from the first byte to the last reply. With a rate, a connection that is still busy
+// when its next message is due is behind: that message's latency runs from when it was due, or a
+// server that stalls would hide the wait it causes. Lives on one shard.
 #pragma once
 
 #include <map>
@@ -37,7 +41,7 @@ struct LoadCounters {
   std::uint64_t connections = 0;
   std::uint64_t connection_failures = 0;
   std::map<int, std::uint64_t> refusals;  // by reply code
-  Histogram latency;                      // from the first byte sent to the last reply
+  Histogram latency;                      // see LoadConnection
 };
 
 class LoadConnection {
@@ -64,7 +68,7 @@ class LoadConnection {
 
   Task<Result<void>> open();
   Task<Result<void>> submit_batches();
-  Task<Result<void>> wait_until_due(Instant due);
+  Task<Result<void>> wait_until_due();
   Task<Result<void>> submit_batch();
   Task<Result<void>> submit_chunked();
   Task<Result<void>> submit_by_data();

@@ -70,7 +70,7 @@ std::optional<PlannedMessage> LoadPlan::next() {
                          .sender = fmt::format("s{}@sender.example", number % kSenders),
                          .recipients = {},
                          .bytes = bytes_of(number),
-                         .due = start_};
+                         .due = {}};
   message.recipients.reserve(settings_.recipients);
   for (unsigned i = 0; i < settings_.recipients; ++i) {
     message.recipients.push_back(

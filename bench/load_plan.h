@@ -39,7 +39,7 @@ struct PlannedMessage {
   std::string sender;
   std::vector<std::string> recipients;
   std::uint64_t bytes;
-  Instant due;
+  std::optional<Instant> due;  // nothing: as soon as a connection is free
 };
 
 class LoadPlan {

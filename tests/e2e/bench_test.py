@@ -72,6 +72,15 @@ def test_a_sink_that_has_everything_answers_it_before_it_ends(sink, directory):
     assert summary["messages"] == 20 and summary["seconds"] >= 0
 
 
+def test_a_generator_that_falls_behind_its_rate_counts_the_wait(sink, directory):
+    # 20 messages within 20 ms, on one connection that needs 100 ms for each.
+    upstream = sink("--latency", "100ms")
+    load = Program("load", directory, [SLUICE_LOAD, "--to", upstream.address, "--messages", 20, "--connections", 1,
+                                       "--rate", 1000, "--json"])
+    assert load.wait() == 0, load.output()
+    assert json.loads(load.output())["accept_p99_ms"] > 1800
+
+
 def test_a_sink_offers_what_it_is_told(sink, directory):
     upstream = sink("--no-enhancedstatuscodes", "--no-chunking")
     with smtplib.SMTP("127.0.0.1", upstream.port) as client:

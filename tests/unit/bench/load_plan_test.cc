@@ -31,6 +31,12 @@ TEST(LoadPlan, SpacesMessagesByTheRate) {
   EXPECT_EQ(plan.next()->due, Instant(1000) + std::chrono::milliseconds(10));
 }
 
+TEST(LoadPlan, WithoutARateNothingIsDue) {
+  const LoadSettings settings{.messages = 1};
+  LoadPlan plan(settings, Instant(1000));
+  EXPECT_FALSE(plan.next()->due.has_value());
+}
+
 TEST(LoadPlan, DrawsSizesByTheirWeights) {
   LoadSettings settings{.messages = 1000};
   settings.sizes = parse_sizes("2KB:1,10KB:3").value();
