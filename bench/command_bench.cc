@@ -22,7 +22,7 @@ void count_commands(benchmark::State& state) {
 }
 
 void verbs(benchmark::State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (const std::string_view line : kTransaction) {
       benchmark::DoNotOptimize(parse_command(line));
     }
@@ -32,7 +32,7 @@ void verbs(benchmark::State& state) {
 BENCHMARK(verbs);
 
 void whole_transaction(benchmark::State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(parse_mail(parse_command(kTransaction[0]).argument));
     benchmark::DoNotOptimize(parse_recipient(parse_command(kTransaction[1]).argument));
     benchmark::DoNotOptimize(parse_bdat(parse_command(kTransaction[2]).argument));
@@ -43,7 +43,7 @@ void whole_transaction(benchmark::State& state) {
 BENCHMARK(whole_transaction);
 
 void floor_memchr(benchmark::State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (const std::string_view line : kTransaction) {
       benchmark::DoNotOptimize(std::memchr(line.data(), '\n', line.size()));
     }

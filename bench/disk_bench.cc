@@ -44,10 +44,10 @@ class ScratchFile {
     offset_ += static_cast<off_t>(bytes.size());
     return true;
   }
-  bool sync() const { return fdatasync(descriptor_) == 0; }
+  bool sync() const { return descriptor_ >= 0 && fdatasync(descriptor_) == 0; }
   bool truncate() {
     rewind();
-    return ftruncate(descriptor_, 0) == 0 && fsync(descriptor_) == 0;
+    return descriptor_ >= 0 && ftruncate(descriptor_, 0) == 0 && fsync(descriptor_) == 0;
   }
   bool fill() {
     const std::vector<char> block(1 << 20, 'x');
@@ -72,7 +72,7 @@ void append(benchmark::State& state) {
   ScratchFile file;
   const std::vector<char> batch = make_batch(state);
   bool is_good = file.truncate();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     if (file.is_full()) {
       state.PauseTiming();
       is_good = is_good && file.truncate();
@@ -89,7 +89,7 @@ void overwrite(benchmark::State& state) {
   static bool is_good = file.fill();
   const std::vector<char> batch = make_batch(state);
   file.rewind();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     if (file.is_full()) file.rewind();
     is_good = is_good && file.write(batch) && file.sync();
   }

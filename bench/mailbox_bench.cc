@@ -25,7 +25,7 @@ void through_mailbox(benchmark::State& state) {
   Mailbox mailbox([] {});
   Outbox outbox(mailbox);
   std::uint64_t sum = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (std::int64_t i = 0; i < state.range(0); ++i) outbox.send(letter(sum, 1));
     mailbox.drain();
   }
@@ -39,7 +39,7 @@ void through_mailbox_with_wake(benchmark::State& state) {
   Mailbox mailbox([&woken] { ++woken; });
   Outbox outbox(mailbox);
   std::uint64_t sum = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(mailbox.prepare_sleep());
     for (std::int64_t i = 0; i < state.range(0); ++i) outbox.send(letter(sum, 1));
     mailbox.drain();
@@ -52,7 +52,7 @@ void floor_queue_and_mutex(benchmark::State& state) {
   std::mutex mutex;
   std::queue<Letter> queue;
   std::uint64_t sum = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (std::int64_t i = 0; i < state.range(0); ++i) {
       const std::lock_guard lock(mutex);
       queue.push(letter(sum, 1));

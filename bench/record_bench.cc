@@ -24,21 +24,21 @@ EnvelopeRecord record(const benchmark::State& state) {
 
 void encode(benchmark::State& state) {
   const EnvelopeRecord one = record(state);
-  for (auto _ : state) benchmark::DoNotOptimize(encode_record(one));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(encode_record(one));
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(encode)->Arg(1)->Arg(1000);
 
 void decode(benchmark::State& state) {
   const EncodedRecord bytes = encode_record(record(state));
-  for (auto _ : state) benchmark::DoNotOptimize(decode_record(bytes.view()));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(decode_record(bytes.view()));
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(decode)->Arg(1)->Arg(1000);
 
 void floor_checksum(benchmark::State& state) {
   const EncodedRecord bytes = encode_record(record(state));
-  for (auto _ : state) benchmark::DoNotOptimize(checksum(bytes.view()));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(checksum(bytes.view()));
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(floor_checksum)->Arg(1)->Arg(1000);

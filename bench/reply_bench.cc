@@ -25,7 +25,7 @@ void count_replies(benchmark::State& state) {
 }
 
 void lines(benchmark::State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (const std::string_view line : kReplies) benchmark::DoNotOptimize(parse_reply_line(line));
   }
   count_replies(state);
@@ -35,7 +35,7 @@ BENCHMARK(lines);
 // With code, enhanced code and text of their own, as sessions take them.
 void replies(benchmark::State& state) {
   ReplyAssembler assembler;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (const std::string_view line : kReplies) benchmark::DoNotOptimize(assembler.take(line));
   }
   count_replies(state);
@@ -43,7 +43,7 @@ void replies(benchmark::State& state) {
 BENCHMARK(replies);
 
 void floor_memchr(benchmark::State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (const std::string_view line : kReplies) {
       benchmark::DoNotOptimize(std::memchr(line.data(), '\n', line.size()));
     }

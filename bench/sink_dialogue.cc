@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "bench/load_message.h"
+#include "smtp/ascii.h"
 
 namespace sluice::bench {
 namespace {
@@ -16,14 +17,10 @@ namespace {
 constexpr std::size_t kLineBytesMax = 4096;
 constexpr std::size_t kHeaderBytesMax = 16 * 1024;
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
 // "FROM:<a@b> SIZE=1" without "FROM:<" and from ">" on. Null when the form is another.
 const char* path_in(std::string_view argument, std::string_view keyword, std::string& path) {
   if (argument.size() < keyword.size() + 2) return nullptr;
-  if (!equals_ignoring_case(argument.substr(0, keyword.size()), keyword)) return nullptr;
+  if (!smtp::equal_ignoring_case(argument.substr(0, keyword.size()), keyword)) return nullptr;
   argument.remove_prefix(keyword.size());
   while (argument.starts_with(' ')) argument.remove_prefix(1);
   const std::size_t end = argument.find('>');
@@ -175,23 +172,23 @@ void SinkDialogue::command(std::string_view line, std::string& output) {
   const std::string_view verb = line.substr(0, space);
   const std::string_view argument =
       space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
-  if (equals_ignoring_case(verb, "MAIL")) return mail(argument, output);
-  if (equals_ignoring_case(verb, "RCPT")) return recipient(argument, output);
-  if (equals_ignoring_case(verb, "BDAT")) return chunk(argument, output);
-  if (equals_ignoring_case(verb, "DATA")) return data(output);
-  if (equals_ignoring_case(verb, "RSET")) {
+  if (smtp::equal_ignoring_case(verb, "MAIL")) return mail(argument, output);
+  if (smtp::equal_ignoring_case(verb, "RCPT")) return recipient(argument, output);
+  if (smtp::equal_ignoring_case(verb, "BDAT")) return chunk(argument, output);
+  if (smtp::equal_ignoring_case(verb, "DATA")) return data(output);
+  if (smtp::equal_ignoring_case(verb, "RSET")) {
     end_transaction();
     output += "250 2.0.0 Ok\r\n";
     return;
   }
-  if (equals_ignoring_case(verb, "EHLO") || equals_ignoring_case(verb, "HELO")) {
+  if (smtp::equal_ignoring_case(verb, "EHLO") || smtp::equal_ignoring_case(verb, "HELO")) {
     return hello(verb, output);
   }
-  if (equals_ignoring_case(verb, "NOOP")) {
+  if (smtp::equal_ignoring_case(verb, "NOOP")) {
     output += "250 2.0.0 Ok\r\n";
     return;
   }
-  if (equals_ignoring_case(verb, "QUIT")) {
+  if (smtp::equal_ignoring_case(verb, "QUIT")) {
     output += "221 2.0.0 Bye\r\n";
     is_over_ = true;
     return;
@@ -203,7 +200,7 @@ void SinkDialogue::command(std::string_view line, std::string& output) {
 void SinkDialogue::hello(std::string_view verb, std::string& output) {
   if (is_refused(SinkStage::ehlo, output)) return;
   end_transaction();
-  if (equals_ignoring_case(verb, "HELO")) {
+  if (smtp::equal_ignoring_case(verb, "HELO")) {
     output += "250 sink.example\r\n";
     return;
   }
@@ -328,8 +325,8 @@ void SinkDialogue::chunk(std::string_view argument, std::string& output) {
   }
   mode_ = Mode::chunk;
   chunk_left_ = length;
-  chunk_is_last_ =
-      space != std::string_view::npos && equals_ignoring_case(argument.substr(space + 1), "LAST");
+  chunk_is_last_ = space != std::string_view::npos &&
+                   smtp::equal_ignoring_case(argument.substr(space + 1), "LAST");
   chunk_counts_ = has_mail_ && !recipients_.empty();
 }
 

@@ -15,7 +15,7 @@ namespace {
 Task<int> add(int a, int b) { co_return a + b; }
 
 Task<void> await_children(benchmark::State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const int sum = co_await add(1, 2);
     benchmark::DoNotOptimize(sum);
   }
@@ -29,30 +29,34 @@ void await_child(benchmark::State& state) {
 }
 BENCHMARK(await_child);
 
-Task<void> wait_until_over(ResumePoint& point, const bool& is_over) {
-  while (!is_over) co_await point;
+struct Turns {
+  RunQueue run_queue;
+  ResumePoint point{run_queue};
+  bool are_over = false;
+};
+
+Task<void> wait_until_over(Turns& turns) {
+  while (!turns.are_over) co_await turns.point;
 }
 
 // Suspends, is pushed into the run queue, and is resumed from there.
 void through_run_queue(benchmark::State& state) {
-  RunQueue run_queue;
-  ResumePoint point(run_queue);
-  TaskScope scope(run_queue);
-  bool is_over = false;
-  scope.spawn(wait_until_over(point, is_over));
-  for (auto _ : state) {
-    point.resume();
-    run_queue.run();
+  Turns turns;
+  TaskScope scope(turns.run_queue);
+  scope.spawn(wait_until_over(turns));
+  for ([[maybe_unused]] auto _ : state) {
+    turns.point.resume();
+    turns.run_queue.run();
   }
-  is_over = true;
-  point.resume();
-  run_queue.run();
+  turns.are_over = true;
+  turns.point.resume();
+  turns.run_queue.run();
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(through_run_queue);
 
 Task<void> yield_often(Shard& shard, benchmark::State& state) {
-  for (auto _ : state) co_await yield(shard);
+  for ([[maybe_unused]] auto _ : state) co_await yield(shard);
 }
 
 // A whole turn of the loop: mailbox, timers, ring.
@@ -70,7 +74,7 @@ BENCHMARK(turn_of_the_loop);
 }
 
 void floor_function_call(benchmark::State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const int sum = add_plainly(1, 2);
     benchmark::DoNotOptimize(sum);
   }

@@ -37,7 +37,7 @@ void arm_and_disarm(benchmark::State& state) {
   }
   Deaf timer;
   std::int64_t when = 60'000 * kMillisecond;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     wheel.arm(timer, Instant(when));
     wheel.disarm(timer);
     when += kMillisecond / 16;
@@ -54,7 +54,7 @@ void arm_and_fire(benchmark::State& state) {
   std::vector<std::unique_ptr<Deaf>> timers;
   for (int i = 0; i < kTimers; ++i) timers.push_back(std::make_unique<Deaf>());
   std::int64_t now = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (int i = 0; i < kTimers; ++i) {
       wheel.arm(*timers[static_cast<std::size_t>(i)], Instant((now + 1 + i % 50) * kMillisecond));
     }
@@ -68,7 +68,7 @@ BENCHMARK(arm_and_fire);
 void floor_list(benchmark::State& state) {
   std::list<Timer*> idle(1);
   std::list<Timer*> armed(static_cast<std::size_t>(state.range(0)));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     armed.splice(armed.end(), idle, idle.begin());
     benchmark::ClobberMemory();
     idle.splice(idle.end(), armed, std::prev(armed.end()));
@@ -83,7 +83,7 @@ void ordered_map(benchmark::State& state) {
   std::multimap<Instant, Timer*> armed;
   for (std::int64_t i = 0; i < state.range(0); ++i) armed.emplace(minutes_ahead(random), nullptr);
   std::int64_t when = 60'000 * kMillisecond;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     armed.erase(armed.emplace(Instant(when), nullptr));
     when += kMillisecond / 16;
   }
