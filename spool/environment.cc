@@ -7,8 +7,11 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "core/assert.h"
+#include "spool/spool_directory.h"
 
 namespace sluice::spool {
 
@@ -28,6 +31,17 @@ static_assert(std::endian::native == std::endian::little,
 ByteCount rounded_to_pages(ByteCount size) {
   const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   return ByteCount((size.value() + page - 1) / page * page);
+}
+
+constexpr const char* kFileName = "data.mdb";
+
+std::string file_in(const std::string& directory) { return directory + "/" + kFileName; }
+
+// An empty file is nothing yet. What cannot be looked at is for LMDB to complain of.
+bool is_made(const std::string& directory) {
+  std::error_code failure;
+  const auto bytes = std::filesystem::file_size(file_in(directory), failure);
+  return failure ? failure != std::errc::no_such_file_or_directory : bytes > 0;
 }
 
 // Why a partition could not be opened, and what to do.
@@ -108,6 +122,32 @@ Error lmdb_error(std::string_view what, int status) {
 
 Result<std::unique_ptr<Environment>> Environment::open(const std::string& directory,
                                                        ByteCount map_size, Access access) {
+  if (!is_made(directory)) {
+    if (access == Access::read_only)
+      return fail(ErrorCode::not_found, directory + ": there is no " + kFileName);
+    if (auto made = make(directory, map_size); !made)
+      return std::unexpected(std::move(made).error());
+  }
+  return open_made(directory, map_size, access);
+}
+
+// Beside its place, then moved there whole: LMDB writes the first pages without syncing them, and a
+// loss of power would leave a file that nobody can open.
+Result<void> Environment::make(const std::string& directory, ByteCount map_size) {
+  const auto beside = directory + "/new";
+  std::error_code failure;
+  std::filesystem::remove_all(beside, failure);  // left by a start that was cut off
+  if (auto made = make_partition_directory(beside); !made) return made;
+  if (auto made = open_made(beside, map_size, Access::read_write); !made)
+    return std::unexpected(std::move(made).error());
+  std::filesystem::rename(file_in(beside), file_in(directory), failure);
+  if (failure) return std::unexpected(system_error(file_in(directory), failure.value()));
+  std::filesystem::remove_all(beside, failure);  // what stays is removed when there is need
+  return sync_directory(directory);
+}
+
+Result<std::unique_ptr<Environment>> Environment::open_made(const std::string& directory,
+                                                            ByteCount map_size, Access access) {
   std::unique_ptr<Environment> environment(new Environment(directory));
   if (auto opened = environment->open_map(map_size, access); !opened) {
     return std::unexpected(std::move(opened).error());

@@ -42,7 +42,8 @@ struct MapUse {
 
 class Environment {
  public:
-  // Read-only needs the tables to exist and takes no locks: the caller holds the spool's lock file.
+  // Makes what is missing, all of it or nothing. Read-only needs the tables to exist and takes no
+  // locks: the caller holds the spool's lock file.
   static Result<std::unique_ptr<Environment>> open(const std::string& directory, ByteCount map_size,
                                                    Access access);
   Environment(const Environment&) = delete;
@@ -61,6 +62,9 @@ class Environment {
 
  private:
   explicit Environment(std::string directory) : directory_(std::move(directory)) {}
+  static Result<void> make(const std::string& directory, ByteCount map_size);
+  static Result<std::unique_ptr<Environment>> open_made(const std::string& directory,
+                                                        ByteCount map_size, Access access);
   Result<void> open_map(ByteCount map_size, Access access);
   Result<void> open_tables(Access access);
   Result<void> check_format(MDB_txn* transaction, Access access);

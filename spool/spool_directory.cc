@@ -1,5 +1,6 @@
 #include "spool/spool_directory.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,8 +41,13 @@ Error unusable(const std::string& directory, std::string_view what, int number) 
   }
 }
 
+Result<void> sync_parent(const std::string& directory) {
+  const auto parent = std::filesystem::path(directory).parent_path().string();
+  return sync_directory(parent.empty() ? "." : parent);
+}
+
 Result<void> make_directory(const std::string& directory) {
-  if (mkdir(directory.c_str(), kDirectoryMode) == 0) return {};
+  if (mkdir(directory.c_str(), kDirectoryMode) == 0) return sync_parent(directory);
   const int number = errno;
   if (number != EEXIST) return std::unexpected(unusable(directory, "cannot create it", number));
   struct stat status{};
@@ -75,6 +81,16 @@ Result<void> make_spool_directory(const std::string& directory) {
 
 Result<void> make_partition_directory(const std::string& directory) {
   return make_directory(directory);
+}
+
+Result<void> sync_directory(const std::string& directory) {
+  const int descriptor = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return std::unexpected(unusable(directory, "cannot read it", errno));
+  const int number = fsync(descriptor) == 0 ? 0 : errno;
+  close(descriptor);
+  // A file system that cannot sync a directory says so; there is nothing to wait for.
+  if (number == 0 || number == EINVAL) return {};
+  return std::unexpected(unusable(directory, "cannot sync it", number));
 }
 
 Result<std::vector<PartitionId>> find_partitions(const std::string& spool_directory) {

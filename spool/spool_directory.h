@@ -17,6 +17,9 @@ std::string partition_directory(const std::string& spool_directory, PartitionId 
 Result<void> make_spool_directory(const std::string& directory);
 Result<void> make_partition_directory(const std::string& directory);
 
+// Makes durable which files the directory holds.
+Result<void> sync_directory(const std::string& directory);
+
 // The partitions that are there, in order.
 Result<std::vector<PartitionId>> find_partitions(const std::string& spool_directory);
 
