@@ -12,8 +12,16 @@
 
 namespace sluice::spool {
 
-TemporaryDirectory::TemporaryDirectory() {
-  auto name = (std::filesystem::temp_directory_path() / "sluice-spool-XXXXXX").string();
+std::filesystem::path place_without_disk() {
+  constexpr std::uintmax_t kRoom = std::uintmax_t{1} << 30;
+  const std::filesystem::path memory = "/dev/shm";
+  std::error_code failure;
+  const auto space = std::filesystem::space(memory, failure);
+  return !failure && space.available >= kRoom ? memory : std::filesystem::temp_directory_path();
+}
+
+TemporaryDirectory::TemporaryDirectory(const std::filesystem::path& place) {
+  auto name = (place / "sluice-spool-XXXXXX").string();
   path_ = mkdtemp(name.data()) != nullptr ? name : std::string();
   SLUICE_ASSERT(!path_.empty(), "tests have a temporary directory");
 }
@@ -130,7 +138,12 @@ Result<void> SpoolHarness::open() {
                        recovered_.insert(recovered_.end(), found.begin(), found.end());
                      },
                  .on_recovered = [is_recovered] { is_recovered->set_value(); },
-                 .on_fatal = [](Error error) { FAIL() << error.sentence(); },
+                 .on_fatal =
+                     [this](Error error) {
+                       EXPECT_TRUE(expects_fatal) << error.sentence();
+                       const std::lock_guard lock(mutex_);
+                       fatal_ = std::move(error);
+                     },
                  .on_quarantined =
                      [this](EnvelopeKey key, const std::string&) {
                        const std::lock_guard lock(mutex_);
@@ -221,6 +234,16 @@ EnvelopeKey SpoolHarness::wait_for_quarantine() {
   SLUICE_ASSERT(came, "the test expects damage to be found");
   const std::lock_guard lock(mutex_);
   return quarantined_.front();
+}
+
+Error SpoolHarness::wait_for_fatal() {
+  const bool came = eventually([this] {
+    const std::lock_guard lock(mutex_);
+    return fatal_.has_value();
+  });
+  SLUICE_ASSERT(came, "the test expects the spool to fail");
+  const std::lock_guard lock(mutex_);
+  return *fatal_;
 }
 
 bool SpoolHarness::eventually(const std::function<bool()>& condition) {

@@ -3,6 +3,7 @@
 // limit.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -24,7 +25,8 @@ namespace sluice::spool {
 // A directory of its own for one test, removed with what is in it.
 class TemporaryDirectory {
  public:
-  TemporaryDirectory();
+  explicit TemporaryDirectory(
+      const std::filesystem::path& place = std::filesystem::temp_directory_path());
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
   ~TemporaryDirectory();
@@ -33,6 +35,10 @@ class TemporaryDirectory {
  private:
   std::string path_;
 };
+
+// Where tests that see to durability themselves need not wait for a disk; the usual place where
+// memory has no room.
+std::filesystem::path place_without_disk();
 
 // What a test wants stored.
 struct TestMessage {
@@ -111,12 +117,15 @@ class SpoolHarness {
   std::vector<WaitingEnvelope> recovered() const;
   // Waits until an envelope was quarantined and returns its key.
   EnvelopeKey wait_for_quarantine();
+  // Waits until the spool has said that it can no longer be used, which is a failure otherwise.
+  Error wait_for_fatal();
   // Waits until the condition holds, looking every now and then; false: it never did.
   static bool eventually(const std::function<bool()>& condition);
 
   SpoolSettings settings;
   MemoryBudget budget{mebibytes(512)};
   MemoryBudget read_budget{mebibytes(512)};
+  bool expects_fatal = false;
 
  private:
   Executor executor_;
@@ -127,6 +136,7 @@ class SpoolHarness {
   mutable std::mutex mutex_;
   std::vector<WaitingEnvelope> recovered_;
   std::vector<EnvelopeKey> quarantined_;
+  std::optional<Error> fatal_;
 };
 
 // Settings of a small spool in that directory.
