@@ -12,12 +12,12 @@
 #include "core/buffer.h"
 #include "core/executor.h"
 #include "core/shard_group.h"
+#include "core/signal_watcher.h"
 #include "relay/config.h"
 #include "relay/control.h"
 #include "relay/lifecycle.h"
 #include "relay/listener.h"
 #include "relay/shard_parts.h"
-#include "relay/signal_watcher.h"
 #include "spool/spool.h"
 
 namespace sluice::relay {

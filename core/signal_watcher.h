@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 
-namespace sluice::relay {
+namespace sluice {
 
 class SignalWatcher {
  public:
@@ -35,4 +35,4 @@ class SignalWatcher {
   std::thread thread_;
 };
 
-}  // namespace sluice::relay
+}  // namespace sluice

@@ -1,4 +1,4 @@
-#include "relay/signal_watcher.h"
+#include "core/signal_watcher.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 #include "core/assert.h"
 
-namespace sluice::relay {
+namespace sluice {
 namespace {
 
 sigset_t watched_signals() {
@@ -71,4 +71,4 @@ void SignalWatcher::run() {
   }
 }
 
-}  // namespace sluice::relay
+}  // namespace sluice
