@@ -1,0 +1,87 @@
+// UpstreamHost::Conversation: one connection to a simulated host.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tests/simulation/upstream_host.h"
+
+namespace sluice::simulation {
+
+class UpstreamHost::Conversation {
+ public:
+  Conversation(MailLedger& ledger, const HostSettings& settings, int socket);
+  ~Conversation();
+  Conversation(const Conversation&) = delete;
+  Conversation& operator=(const Conversation&) = delete;
+
+  void greet();
+  void reset();
+  bool is_over() const { return is_over_; }
+
+ private:
+  enum class Mode : std::uint8_t { command, text, chunk };
+  struct Recipient {
+    std::string address;
+    bool is_refused;  // for good
+  };
+  struct Awaited {  // an ending whose reply is on its way
+    EndingId ending;
+    std::uint64_t offset;
+  };
+  Socket* socket() const { return is_over_ ? nullptr : network().find(socket_); }
+  void on_change();
+  void note_known();
+  void work();
+  bool take_command();
+  bool take_text();
+  bool take_chunk();
+  void act_on(std::string_view line);
+  void hello(bool is_extended);
+  void mail(std::string_view path);
+  void recipient(std::string_view path);
+  void data();
+  void chunk(std::string_view argument);
+  void finish();
+  void refuse_all();
+  void end_transaction();
+  // True when chance decided the answer; false: the command goes its way.
+  bool goes_wrong();
+  void answer(std::string text);
+  void say(std::string text);
+  void flush();
+  void close();
+  std::size_t accepted() const;
+
+  MailLedger& ledger_;
+  const HostSettings& settings_;
+  int socket_;
+  bool is_over_ = false;
+  bool is_busy_ = false;     // an answer is being thought about
+  bool is_closing_ = false;  // after the answer
+  bool is_extended_ = false;
+  Mode mode_ = Mode::command;
+  std::string output_;
+  std::uint64_t said_ = 0;
+  std::optional<std::uint64_t> message_;  // of the transaction
+  bool is_mail_refused_ = false;
+  std::vector<Recipient> recipients_;
+  std::string content_;
+  std::size_t chunk_left_ = 0;
+  bool is_last_chunk_ = false;
+  bool is_chunk_taken_ = false;
+  std::size_t messages_ = 0;
+  // Recipients refused for good: it counts once the transaction has its last answer.
+  std::vector<EndingId> refusals_;
+  std::vector<EndingId> endings_;  // that the next answer tells
+  std::deque<Awaited> awaited_;
+  // Events may come after the conversation is gone.
+  std::shared_ptr<Conversation*> self_ = std::make_shared<Conversation*>(this);
+};
+
+}  // namespace sluice::simulation
