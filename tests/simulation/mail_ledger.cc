@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 #include "core/assert.h"
 #include "tests/simulation/scheduler.h"
@@ -67,6 +68,7 @@ std::optional<std::uint64_t> MailLedger::message_of(std::string_view path) {
 bool MailLedger::check_content(std::uint64_t number, std::string_view content) {
   const LedgerMessage& message = at(number);
   if (content.starts_with("Received: ") && content.ends_with(message.body)) return true;
+  if (std::getenv("DUMP")) fmt::print(stderr, "CONTENT<<{}>>\nEXPECT<<{}>>\n", content, message.body);
   const std::size_t mark = content.find("X-Number: ");
   const auto found = mark == std::string_view::npos ? "none" : content.substr(mark, 20);
   note_problem(fmt::format("message {} arrived with another body: {} bytes for {}, its mark is {}",

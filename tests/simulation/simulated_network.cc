@@ -36,13 +36,16 @@ SimulatedNetwork::~SimulatedNetwork() { the_network = nullptr; }
 std::size_t Socket::send(std::string_view bytes) {
   if (state_ != State::connected || error_ != 0) return 0;
   const std::size_t window = network_.settings_.window_bytes;
-  bytes = bytes.substr(0, window - std::min(window, unacknowledged_));
-  if (bytes.empty()) return 0;
+  const std::size_t room = window - std::min(window, unacknowledged_);
+  // As TCP avoids a silly window: no small pieces because of little room.
+  if (bytes.empty() || room < std::min(bytes.size(), window / 2)) return 0;
+  bytes = bytes.substr(0, room);
   const std::size_t taken = bytes.size();
   const bool is_cut = scheduler().chance(network_.settings_.cut_chance);
   if (is_cut) bytes = bytes.substr(0, scheduler().random().below(bytes.size()));
   unacknowledged_ += taken;
   sent_ += taken;
+  if (is_cut_) return taken;
   std::size_t pieces = 1;
   if (scheduler().chance(network_.settings_.split_chance)) {
     pieces += scheduler().random().below(kPiecesMax);
@@ -133,6 +136,7 @@ void SimulatedNetwork::acknowledge(int to, std::size_t bytes) {
 }
 
 void SimulatedNetwork::send_end(Socket& socket, int error) {
+  if (socket.is_cut_) return;
   socket.last_arrival_ = arrival(socket);
   const Duration delay = Instant(socket.last_arrival_) - scheduler().now();
   scheduler().after(delay, [this, to = socket.peer_, error] { end(to, error); });
@@ -149,6 +153,7 @@ void SimulatedNetwork::end(int to, int error) {
 void SimulatedNetwork::cut(Socket& socket) {
   scheduler().note("cut", static_cast<std::uint64_t>(socket.number_));
   for (const int number : {socket.number_, socket.peer_}) {
+    if (Socket* const end = find(number)) end->is_cut_ = true;
     const Duration delay = scheduler().some_time(settings_.delay_min, settings_.delay_max * 2);
     scheduler().after(delay, [this, number] { end(number, ECONNRESET); });
   }

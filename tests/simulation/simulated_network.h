@@ -86,6 +86,7 @@ class Socket {
   std::int64_t last_arrival_ = 0;   // of what was sent
   bool has_ended_ = false;          // the peer's end has arrived
   int error_ = 0;
+  bool is_cut_ = false;  // what is sent from now on goes nowhere
 };
 
 // Who accepts connections at an endpoint.
@@ -118,7 +119,8 @@ class SimulatedNetwork {
 
   // Nothing that is sent to or from the host from now on arrives before that long has passed.
   void isolate(const IpAddress& host, Duration how_long);
-  // The connection breaks for both ends; what is on its way is lost.
+  // The connection breaks for both ends, which feel it a little later; what is sent from now on is
+  // lost.
   void cut(Socket& socket);
 
   // The relay's process is gone: the kernel closes what it had.
