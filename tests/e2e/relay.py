@@ -28,13 +28,14 @@ factor = 1.0
 max = "{retry}"
 expire = "{expire}"
 [limits]
-disk_free = "1MB"
+disk_free = "{disk_free}"
 {limits}
 [delivery]
 connections = {connections}
 pipeline_depth = {depth}
 [admin]
 socket = "{directory}/control.sock"
+{admin}
 """
 
 
@@ -48,13 +49,16 @@ def route(smart_hosts, domains=("*",), connections=None):
 
 class Relay:
     def __init__(self, directory, routes, *, shards=2, retry="1s", expire="1h", connections=4, depth=8,
-                 top="", listener="", limits=""):
+                 top="", listener="", limits="", disk_free="1MB", admin="", environment=None, arguments=()):
         self.directory = Path(directory)
         self.port = free_port()
         self.shards = shards
         self.settings = dict(
             directory=directory, routes=routes, retry=retry, expire=expire, connections=connections,
-            depth=depth, top=top, listener=listener, limits=limits, port=self.port)
+            depth=depth, top=top, listener=listener, limits=limits, disk_free=disk_free,
+            admin=admin, port=self.port)
+        self.environment = environment
+        self.arguments = arguments  # more of `sluice serve`
         self.program = None
 
     @property
@@ -70,9 +74,12 @@ class Relay:
         path.write_text(CONFIG.format(**self.settings, shards=self.shards))
         return path
 
+    def serve_command(self):
+        return [SLUICE, "serve", "--config", self.write_config(), *self.arguments]
+
     def start(self):
         """Starts it and waits until it answers."""
-        self.program = Program("relay", self.directory, [SLUICE, "serve", "--config", self.write_config()])
+        self.program = Program("relay", self.directory, self.serve_command(), self.environment)
         wait_for(lambda: self.answers() or not self.program.is_running(), "relay that answers")
         assert self.program.is_running(), self.program.errors()
         return self
@@ -98,10 +105,13 @@ class Relay:
     def command(self, *arguments, check=True):
         """A subcommand that talks to the running relay."""
         done = subprocess.run(
-            [SLUICE, *arguments, "--socket", self.directory / "control.sock"],
-            capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+            self.program_of(*arguments), capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
         assert done.returncode == 0 or not check, done.stderr
         return done
+
+    def program_of(self, *arguments):
+        """What runs a subcommand that talks to the running relay."""
+        return [SLUICE, *arguments, "--socket", self.directory / "control.sock"]
 
     def queued(self):
         """How many envelopes the relay has not finished."""

@@ -17,6 +17,7 @@ FOLDERS["commands"] = ROOT / "tools/sluice/commands"
 THIRD_PARTY = [
     (r"liburing|linux/io_uring", r"core/ring\w*\.cc"),
     (r"ares\.h|ares_", r"core/resolver\.cc"),
+    (r"boost/", r"core/http_server\.cc"),
     (r"wolfssl/", r"tls/\w+\.cc|tests/unit/tls/\w+\.cc"),
     (r"lmdb\.h", r"spool/\w+\.(h|cc)|tests/unit/spool/\w+\.(h|cc)|bench/\w+_bench\.cc"),
 ]

@@ -24,6 +24,11 @@ sluice_external(lmdb lmdb.h lmdb)
 sluice_external(xxhash xxhash.h xxhash)
 sluice_external(mimalloc mimalloc.h mimalloc)
 
+# Boost: headers only.
+find_path(SLUICE_boost_INCLUDE boost/beast/http/parser.hpp REQUIRED)
+add_library(sluice::boost INTERFACE IMPORTED)
+target_include_directories(sluice::boost SYSTEM INTERFACE ${SLUICE_boost_INCLUDE})
+
 # wolfSSL: the one that tools/setup built with assembly, or the system's with SLUICE_SYSTEM_WOLFSSL.
 option(SLUICE_SYSTEM_WOLFSSL "Link the system's wolfSSL instead of the one that tools/setup builds" OFF)
 set(SLUICE_WOLFSSL_ROOT ${PROJECT_SOURCE_DIR}/build/deps/wolfssl CACHE PATH "Where tools/setup put wolfSSL")

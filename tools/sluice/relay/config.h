@@ -75,6 +75,7 @@ struct DeliverySettings {
 
 struct AdminSettings {
   std::string socket;  // control socket; empty: "control.sock" inside the spool directory's parent
+  std::optional<Endpoint> http;  // /metrics and /healthz; unset: not served
 };
 
 struct RelayConfig {

@@ -150,7 +150,12 @@ constexpr auto kAdminKeys = std::tuple{
         "The Unix socket through which commands such as `sluice queue` talk to the relay.")
         .unset("control.sock beside the spool directory")
         .at_restart(),
-    not_available("group", "http"),
+    key("http", &AdminSettings::http,
+        "Where /metrics (for Prometheus) and /healthz are served over HTTP, to everyone who can "
+        "connect there.")
+        .unset("not served")
+        .at_restart(),
+    not_available("group"),
 };
 
 constexpr auto kRelayKeys = std::tuple{

@@ -12,7 +12,7 @@
 namespace sluice::relay {
 namespace {
 
-constexpr std::uint64_t kOtherFiles = 512;
+constexpr std::uint64_t kOtherFiles = 512;  // also those of control and HTTP connections
 
 // A route bounds its own connections, so few routes need few files.
 std::uint64_t outgoing_connections(const RelayConfig& config) {

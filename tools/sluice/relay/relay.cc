@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "core/shard.h"
+#include "relay/admin_pages.h"
 #include "relay/open_files_plan.h"
 #include "relay/privileges.h"
 
@@ -42,8 +43,16 @@ Result<void> make_directory(const std::filesystem::path& path) {
 
 }  // namespace
 
+Result<std::unique_ptr<ListenSocket>> Relay::open_http(const RelayConfig& config) {
+  if (!config.admin.http) return nullptr;
+  auto bound = ListenSocket::bind_tcp(*config.admin.http);
+  if (!bound) return std::unexpected(std::move(bound).error().within("admin.http"));
+  return std::make_unique<ListenSocket>(*std::move(bound));
+}
+
 Result<Relay::Sockets> Relay::open_sockets(const RelayConfig& config) {
   SLUICE_TRY(listeners, bind_listeners(config));
+  SLUICE_TRY(http, open_http(config));
   // Ports may need root; whatever is made from here on belongs to the user.
   if (!config.run_as.empty()) {
     if (auto changed = run_as_user(config.run_as); !changed) {
@@ -61,7 +70,8 @@ Result<Relay::Sockets> Relay::open_sockets(const RelayConfig& config) {
   }
   auto control = ListenSocket::bind_unix(path.string());
   if (!control) return std::unexpected(std::move(control).error().within("admin.socket"));
-  return Sockets{.listeners = std::move(listeners), .control = *std::move(control)};
+  return Sockets{
+      .listeners = std::move(listeners), .http = std::move(http), .control = *std::move(control)};
 }
 
 Result<std::unique_ptr<Relay>> Relay::open(std::shared_ptr<const RelayConfig> config) {
@@ -84,6 +94,7 @@ Relay::Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets)
     : config_(std::move(config)),
       started_(Clock().now()),
       listen_sockets_(std::move(sockets.listeners)),
+      http_socket_(std::move(sockets.http)),
       control_socket_(std::move(sockets.control)),
       reception_budget_(config_->limits.memory - read_part_of(config_->limits.memory)),
       read_budget_(read_part_of(config_->limits.memory)) {
@@ -135,6 +146,7 @@ Result<void> Relay::start_shards() {
   lifecycle_ = std::make_unique<Lifecycle>(first, *parts_, *spool_, *listener_);
   control_ = std::make_unique<ControlServer>(first, QueueReport(first, *parts_, *spool_),
                                              *lifecycle_, [this] { return facts(); });
+  http_ = std::make_unique<HttpServer>(first, admin_pages(*shards_, *spool_, *lifecycle_));
   return {};
 }
 
@@ -162,7 +174,7 @@ Task<void> Relay::run_shard(Shard& shard) {
 
 Task<void> Relay::lead() {
   std::function<void()> open = [this] { on_open(); };
-  std::function<Task<void>()> before_leaving = [this] { return control_->finish(); };
+  std::function<Task<void>()> before_leaving = [this] { return finish_answers(); };
   co_await lifecycle_->run(std::move(open), std::move(before_leaving));
 }
 
@@ -170,7 +182,13 @@ void Relay::on_open() {
   start_spool();
   listener_->start(std::move(listen_sockets_));
   control_->start(control_socket_);
+  if (http_socket_ != nullptr) http_->start(*http_socket_);
   say_ready();
+}
+
+Task<void> Relay::finish_answers() {
+  co_await control_->finish();
+  co_await http_->stop();
 }
 
 void Relay::start_spool() {
@@ -215,6 +233,7 @@ void Relay::say_ready() const {
   const std::string addresses = fmt::format("{}", fmt::join(addresses_, ","));
   SLUICE_LOG(info, "relay_started", {"addresses", addresses}, {"shards", shards_->size()},
              {"spool", config_->spool}, {"control", config_->admin.socket},
+             {"http", http_socket_ ? http_socket_->endpoint().to_string() : ""},
              {"hostname", config_->hostname}, {"version", SLUICE_VERSION});
   if (isatty(STDOUT_FILENO) == 0) return;
   fmt::print(

@@ -11,6 +11,7 @@
 
 #include "core/buffer.h"
 #include "core/executor.h"
+#include "core/http_server.h"
 #include "core/shard_group.h"
 #include "core/signal_watcher.h"
 #include "relay/config.h"
@@ -34,17 +35,20 @@ class Relay {
   // What was opened before the relay is made.
   struct Sockets {
     std::vector<BoundListener> listeners;
+    std::unique_ptr<ListenSocket> http;  // null: not served
     ListenSocket control;
   };
   Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets);
 
   static Result<Sockets> open_sockets(const RelayConfig& config);
+  static Result<std::unique_ptr<ListenSocket>> open_http(const RelayConfig& config);
   Result<void> open_spool();
   Result<void> start_shards();
 
   Task<void> run_shard(Shard& shard);
   Task<void> lead();  // on shard 0: from the start to the end
   void on_open();
+  Task<void> finish_answers();
   void start_spool();
   void on_signal(int signal);
   RelayFacts facts() const;
@@ -54,6 +58,7 @@ class Relay {
   Instant started_;
   std::vector<std::string> addresses_;
   std::vector<BoundListener> listen_sockets_;  // until the listener takes them
+  std::unique_ptr<ListenSocket> http_socket_;
   ListenSocket control_socket_;
   std::unique_ptr<SignalWatcher> signals_;
   Executor executor_;
@@ -66,6 +71,7 @@ class Relay {
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Lifecycle> lifecycle_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<HttpServer> http_;
 };
 
 }  // namespace sluice::relay
