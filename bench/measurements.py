@@ -5,7 +5,6 @@ with the median rate, so that a moment in which the machine was busy elsewhere d
 """
 
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ MESSAGES = {"2 KB": 200_000, "10 KB": 100_000, "100 KB": 20_000}
 POSTFIX_MESSAGES = {"2 KB": 5_000, "10 KB": 5_000, "100 KB": 2_000}
 CONNECTIONS, DOMAINS = 32, 50
 WARM_UP = 500
+SAY_SECONDS, STANDSTILL_SECONDS = 10, 180
 
 
 @dataclass
@@ -61,6 +61,20 @@ class Measurements:
 
     def say(self, what):
         print(f"[{time.monotonic() - self.start:5.0f} s] {what}", file=sys.stderr, flush=True)
+
+    def watch(self, process, how_far):
+        """Until a process that takes long has ended; an error when it makes no progress."""
+        seen, moved, said = "", time.monotonic(), time.monotonic()
+        while process.is_running():
+            time.sleep(0.05)
+            now = time.monotonic()
+            if now - said < SAY_SECONDS:
+                continue
+            said, last, seen = now, seen, how_far()
+            self.say(f"  {seen}")
+            moved = now if seen != last else moved
+            if now - moved > STANDSTILL_SECONDS:
+                raise RuntimeError(f"nothing moves any more: {seen}")
 
     def scaled(self, count, least=50):
         return max(least, round(count * self.options.scale))
@@ -130,6 +144,3 @@ class Measurements:
             cwd=self.workplace.directory, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True)
         return max(one["items_per_second"] for one in json.loads(done.stdout)["benchmarks"])
 
-
-def median(values):
-    return statistics.median(values)

@@ -97,6 +97,10 @@ class Process:
     def errors(self):
         return self.error_path.read_text(errors="replace")[-2000:]
 
+    def progress(self):
+        """The line that it keeps writing over."""
+        return self.error_path.read_text(errors="replace").rsplit("\r", 1)[-1].strip()
+
     def summary(self):
         """The JSON that it printed when it ended."""
         if self.wait() not in (0, 1):

@@ -82,7 +82,9 @@ def buildup(measured):
     empty = settled(relay.own_memory)
     measured.say(f"buildup: {messages} messages wait")
     load = measured.workplace.start_load(relay.port, "--messages", messages, "--size", SIZES["2 KB"],
-                                         "--connections", CONNECTIONS, "--domains", DOMAINS).summary()
+                                         "--connections", CONNECTIONS, "--domains", DOMAINS, "--progress")
+    measured.watch(load, load.progress)
+    load = load.summary()
     yield Row("buildup", "accepted, upstream down", load["messages_per_second"], "messages/s", usual,
               "2 KB relayed", at_least=1.2 * usual)
     yield Row("buildup", "memory after that", (settled(relay.own_memory) - empty) / messages, "bytes per envelope")
@@ -94,7 +96,7 @@ def buildup(measured):
               "bytes per envelope", at_most=200)
     measured.say("buildup: drain")
     sink, _ = measured.workplace.start_sink("--messages", messages + 1, port=upstream)
-    wait_for(lambda: not sink.is_running(), "drain", seconds=3600)
+    measured.watch(sink, lambda: f"{relay.queued():,} wait")
     received = sink.summary()
     yield Row("buildup", "drain", received["messages"] / received["seconds"], "messages/s", usual, "2 KB relayed")
     relay.end()
