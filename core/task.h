@@ -99,7 +99,10 @@ class ValuePromise : public TaskPromise {
   void return_value(U&& value) {
     value_.emplace(std::forward<U>(value));
   }
-  T take() { return std::move(*value_); }
+  T take() {
+    SLUICE_ASSERT(value_.has_value(), "a task that ended has returned");
+    return std::move(*value_);
+  }
 
  private:
   std::optional<T> value_;
