@@ -112,6 +112,9 @@ Result<Entry> Entry::parse(std::string_view bytes) {
       inline_bytes != size - head_bytes) {
     return fail(ErrorCode::corrupt, "entry whose lengths disagree");
   }
+  if (envelopes > kEnvelopesPerMessageMax || (body_parts > 0 && inline_bytes > 0)) {
+    return fail(ErrorCode::corrupt, "entry that nobody would have written");
+  }
   entry.body_ = bytes.substr(head_bytes, inline_bytes);
   return entry;
 }

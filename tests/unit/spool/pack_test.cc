@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "core/random.h"
+#include "spool/little_endian.h"
+#include "spool/record.h"
 #include "tests/unit/spool/spool_harness.h"
 
 namespace sluice::spool {
@@ -81,6 +83,30 @@ TEST_F(PackTest, AnEntryNoticesEveryCut) {
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     ASSERT_FALSE(Entry::parse(std::string_view(bytes).substr(0, size))) << size;
   }
+}
+
+TEST_F(PackTest, AnEntryHasItsBodyInOnePlace) {
+  const auto body_chain = chain("body");
+  const auto one = envelopes({"e"});
+  auto bytes = entry_of({id_, "m", one, 4, 0, &body_chain});
+  bytes[22] = 1;  // as if it were in parts too, with the checksum that belongs to that
+  FieldWriter(bytes.data()).put(checksum(std::string_view(bytes).substr(8, bytes.size() - 4 - 8)));
+  const auto entry = Entry::parse(bytes);
+  ASSERT_FALSE(entry);
+  EXPECT_EQ(entry.error().sentence(), "entry that nobody would have written");
+}
+
+TEST_F(PackTest, AnEntryHasNoMoreEnvelopesThanAMessageMay) {
+  const std::vector<NewEnvelope> most(kEnvelopesPerMessageMax, envelopes({""}).front());
+  EXPECT_TRUE(Entry::parse(entry_of({id_, "m", most, 0, 0, nullptr})));
+  // One more: its length goes where the metadata began.
+  auto bytes = entry_of({id_, std::string(4, '\0'), most, 0, 0, nullptr});
+  FieldWriter(bytes.data() + 20).put(static_cast<std::uint16_t>(kEnvelopesPerMessageMax + 1));
+  FieldWriter(bytes.data() + 40).put(std::uint32_t{0});
+  FieldWriter(bytes.data()).put(checksum(std::string_view(bytes).substr(8)));
+  const auto entry = Entry::parse(bytes);
+  ASSERT_FALSE(entry);
+  EXPECT_EQ(entry.error().sentence(), "entry that nobody would have written");
 }
 
 TEST_F(PackTest, RandomBytesAreNoEntry) {
