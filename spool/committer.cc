@@ -18,6 +18,8 @@ constexpr unsigned kCommitsPerHousekeeping = 16;
 constexpr std::size_t kSingleOutcomesPerStep = 64;
 constexpr Duration kAnswerRetryInterval = std::chrono::milliseconds(1);
 constexpr Duration kHousekeepingRetryInterval = std::chrono::seconds(1);
+// From a failure that ends the process until it is told: the senders get their 451 first.
+constexpr Duration kLastAnswersTime = std::chrono::milliseconds(250);
 
 std::size_t bytes_of(const AcceptRequest& message) {
   return message.metadata.size() + (message.body != nullptr ? message.body->size() : 0);
@@ -68,7 +70,8 @@ Instant Committer::step() {
   take_work();
   if (death_) {
     refuse_everything();
-    return sleep(now, Instant::far_future());
+    if (now >= death_told_at_) tell_death();
+    return sleep(now, is_death_told_ ? Instant::far_future() : death_told_at_);
   }
   space_.check_if_due(now);
   const bool is_house_due = housekeeping_.due(now) <= now;
@@ -394,7 +397,13 @@ void Committer::die(const Error& error) {
   death_ = error;
   SLUICE_LOG(error, "spool_failed", {"directory", environment_.directory()},
              {"error", error.sentence()});
-  if (links_.on_fatal) links_.on_fatal(Error(error).within(environment_.directory()));
+  death_told_at_ = clock_.now() + kLastAnswersTime;
+}
+
+void Committer::tell_death() {
+  if (is_death_told_) return;
+  is_death_told_ = true;
+  if (links_.on_fatal) links_.on_fatal(Error(*death_).within(environment_.directory()));
 }
 
 void Committer::refuse_everything() {
@@ -420,6 +429,7 @@ void Committer::finish() {
     if (!had_mail && outcomes_.size() >= before) break;
     take_work();
   }
+  if (death_) tell_death();
 }
 
 }  // namespace sluice::spool

@@ -110,6 +110,7 @@ class Committer {
 
   void keep_house(Instant now);
   void die(const Error& error);
+  void tell_death();
   void refuse_everything();
 
   const Environment& environment_;
@@ -135,6 +136,8 @@ class Committer {
   unsigned commits_since_housekeeping_ = 0;
   Instant outcomes_postponed_until_{0};
   std::optional<Error> death_;  // LMDB can no longer be used
+  Instant death_told_at_{0};    // until then, what comes is answered
+  bool is_death_told_ = false;
   bool is_finishing_ = false;
 
   mutable std::mutex accounting_mutex_;

@@ -235,13 +235,20 @@ Result<MapUse> Environment::map_use() const {
   // Below three quarters nobody needs to know how much of it is free again.
   if (touched < info.me_mapsize / 4 * 3) return MapUse{.used = touched, .total = info.me_mapsize};
 
+  SLUICE_TRY(reusable, reusable_bytes());
+  return MapUse{.used = touched - reusable, .total = info.me_mapsize};
+}
+
+Result<std::uint64_t> Environment::reusable_bytes() const {
+  MDB_stat stat{};
+  mdb_env_stat(handle_, &stat);
   MDB_txn* transaction = nullptr;
   const int status = mdb_txn_begin(handle_, nullptr, MDB_RDONLY, &transaction);
-  if (status != 0) return std::unexpected(lmdb_error("map use", status));
-  const auto free_pages = count_free_pages(transaction);
+  if (status != 0) return std::unexpected(lmdb_error("free list", status));
+  const auto pages = count_free_pages(transaction);
   mdb_txn_abort(transaction);
-  if (!free_pages) return std::unexpected(free_pages.error());
-  return MapUse{.used = touched - *free_pages * stat.ms_psize, .total = info.me_mapsize};
+  if (!pages) return std::unexpected(pages.error());
+  return *pages * stat.ms_psize;
 }
 
 bool Environment::is_usable() const {

@@ -53,6 +53,10 @@ class Environment {
   // How full the map is. Cheap while most of it was never touched; else it walks the free list.
   Result<MapUse> map_use() const;
 
+  // What ended leaves its pages in the file, which never shrinks: bytes that can be used again.
+  // Walks the free list.
+  Result<std::uint64_t> reusable_bytes() const;
+
   // Whether a write transaction can begin. After a failed commit: no, when its meta page failed.
   bool is_usable() const;
 

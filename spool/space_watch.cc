@@ -47,7 +47,11 @@ void SpaceWatch::set_room(bool has_room) {
 bool SpaceWatch::disk_has_room() const {
   struct statvfs disk{};
   if (statvfs(environment_.directory().c_str(), &disk) != 0) return true;  // the commit will tell
-  return std::uint64_t{disk.f_bavail} * disk.f_frsize >= disk_free_.value();
+  const auto available = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+  if (available >= disk_free_.value()) return true;
+  // Mail that fits into what ended takes nothing from the disk.
+  const auto reusable = environment_.reusable_bytes();
+  return reusable && available + *reusable >= disk_free_.value();
 }
 
 }  // namespace sluice::spool

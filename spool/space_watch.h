@@ -1,8 +1,9 @@
 // SpaceWatch: whether the partition has room for new mail, seen about once per second.
 //
-// New mail stops at 90 % of the map or when the file system has less free than the operator wants
-// to keep; what remains is for the outcomes of what was accepted, which need a little space
-// themselves. check() belongs to the committer's thread; the answers are for any.
+// New mail stops at 90 % of the map, or when the file system and the reusable part of the file have
+// less free than the operator wants to keep; what remains is for the outcomes of what was accepted,
+// which need a little space themselves. check() belongs to the committer's thread; the answers are
+// for any.
 #pragma once
 
 #include <atomic>

@@ -162,7 +162,8 @@ class Spool {
   virtual ~Spool() = default;  // asserts stop()
 
   // Starts committers and readers. Recovered envelopes come in batches on the reader threads, then
-  // on_recovered once. on_fatal is called when LMDB can no longer be used: the process must end.
+  // on_recovered once. on_fatal is called when LMDB can no longer be used and what waited has been
+  // answered: the process must end.
   struct Callbacks {
     std::function<void(std::vector<WaitingEnvelope>)> on_envelopes;
     std::function<void()> on_recovered;
