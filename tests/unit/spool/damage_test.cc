@@ -194,6 +194,93 @@ TEST_F(DamageTest, VerificationFindsALostRecord) {
   EXPECT_EQ(report.partitions.at(0).reclaimable_packs, 1U);
 }
 
+TEST_F(DamageTest, VerificationFindsADamagedRecord) {
+  const auto key = encode_key(harness_.accept_one({.body = "x"}));
+  auto record = value(Table::envelopes, key.view());
+  record[30] = static_cast<char>(record[30] ^ 1);
+  change(Table::envelopes, key.view(), record);
+  EXPECT_THAT(verify().findings, Contains(HasSubstr("envelope record fails its check")));
+}
+
+TEST_F(DamageTest, VerificationFindsARecordThatPointsToAnotherMessage) {
+  const auto first = encode_key(harness_.accept_one({.body = "one"}));
+  const auto second = encode_key(harness_.accept_one({.body = "two"}));
+  auto record = decode_record(value(Table::envelopes, first.view()));
+  ASSERT_TRUE(record);
+  record->location = decode_record(value(Table::envelopes, second.view()))->location;
+  change(Table::envelopes, first.view(), encode_record(*record).view());
+  EXPECT_THAT(verify().findings, Contains(HasSubstr("points to the entry of another message")));
+}
+
+TEST_F(DamageTest, VerificationFindsARecordThatPointsPastItsPack) {
+  const auto key = encode_key(harness_.accept_one({.body = "one"}));
+  auto record = decode_record(value(Table::envelopes, key.view()));
+  ASSERT_TRUE(record);
+  record->location.offset = UINT32_MAX;
+  change(Table::envelopes, key.view(), encode_record(*record).view());
+  EXPECT_THAT(verify().findings, Contains(HasSubstr("points past its pack")));
+}
+
+TEST_F(DamageTest, VerificationFindsAMessageOfAnotherPartition) {
+  const auto key = encode_key(harness_.accept_one({.body = "x"}));
+  const auto record = value(Table::envelopes, key.view());
+  auto foreign = std::string(key.view());
+  foreign[6] = 5;  // behind six bytes of time
+  change(Table::envelopes, foreign, record);
+  EXPECT_THAT(verify().findings, Contains(HasSubstr("its id belongs to partition 05")));
+}
+
+TEST_F(DamageTest, VerificationFindsADamagedPackHeader) {
+  harness_.accept_one({.body = "x"});
+  const auto pack = encode_pack_key(1);
+  auto bytes = value(Table::packs, pack.view());
+  bytes[5] = static_cast<char>(bytes[5] ^ 1);
+  change(Table::packs, pack.view(), bytes);
+  EXPECT_THAT(verify().findings, Contains(HasSubstr("pack 1: pack header fails its check")));
+}
+
+TEST_F(DamageTest, VerificationFindsDamagedMetadata) {
+  const std::string metadata(300, 'm');
+  harness_.accept_one({.body = "x", .metadata = metadata});
+  damage(metadata);
+  EXPECT_THAT(verify().findings, Contains(HasSubstr("message metadata fail their checksum")));
+}
+
+TEST_F(DamageTest, VerificationFindsDamagedPastAttempts) {
+  const auto key = harness_.accept_one({.body = "x"});
+  ASSERT_TRUE(harness_.record(deferred(key, 1, "451 " + std::string(100, 'r'))));
+  ASSERT_TRUE(harness_.flush());
+  damage(std::string(100, 'r'));
+  EXPECT_THAT(verify().findings, Contains(HasSubstr("deferral fails its check")));
+}
+
+TEST_F(DamageTest, VerificationFindsMissingPastAttempts) {
+  const auto key = harness_.accept_one({.body = "x"});
+  ASSERT_TRUE(harness_.record(deferred(key, 1, "451")));
+  ASSERT_TRUE(harness_.flush());
+  const auto encoded_key = encode_key(key);
+  remove(Table::deferrals, encoded_key.view());
+  EXPECT_THAT(verify().findings, Contains(HasSubstr("its past attempts disagree")));
+}
+
+TEST_F(DamageTest, VerificationFindsKeysOfAWrongLength) {
+  change(Table::envelopes, "short", "x");
+  change(Table::parts, "short", "x");
+  change(Table::packs, "short", "x");
+  const auto findings = verify().findings;
+  EXPECT_THAT(findings, Contains(HasSubstr("envelope key of wrong length")));
+  EXPECT_THAT(findings, Contains(HasSubstr("part key of wrong length")));
+  EXPECT_THAT(findings, Contains(HasSubstr("pack key of wrong length")));
+}
+
+TEST_F(DamageTest, VerificationFindsDamagedBooks) {
+  harness_.accept_one({.body = "x"});
+  auto books = value(Table::meta, "accounting");
+  books[10] = static_cast<char>(books[10] ^ 1);
+  change(Table::meta, "accounting", books);
+  EXPECT_THAT(verify().findings, Contains(HasSubstr("accounting totals fail their check")));
+}
+
 TEST_F(DamageTest, VerificationFindsBooksThatDoNotBalance) {
   harness_.accept_one({.body = "x"});
   change(Table::meta, "accounting", encode_accounting({.received = 2, .queued = 1}));
