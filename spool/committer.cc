@@ -247,10 +247,13 @@ Result<void> Committer::conclude(Batch& batch) {
   auto committed = batch.commit();
   if (!committed) {
     // Out of space leaves everything as it was, unless it hit the meta page. Any other error of a
-    // commit leaves unknown what is on disk: the restart decides.
-    const bool is_harmless =
-        committed.error().code() == ErrorCode::storage_full && environment_.is_usable();
-    if (!is_harmless) die(committed.error());
+    // commit leaves unknown what is on disk: the restart decides. LMDB calls it an I/O error when a
+    // full disk took only part of a write.
+    auto& error = committed.error();
+    const bool is_full = error.code() == ErrorCode::storage_full || space_.is_disk_full();
+    if (is_full && environment_.is_usable())
+      return fail(ErrorCode::storage_full, error.sentence() + " (the disk or the map is full)");
+    die(error);
     return committed;
   }
   count(batch.counts());

@@ -8,6 +8,13 @@
 
 namespace sluice::spool {
 
+namespace {
+
+// Less than that is what a write that failed for want of space leaves.
+constexpr ByteCount kDiskFullBytes = mebibytes(1);
+
+}  // namespace
+
 SpaceWatch::SpaceWatch(const Environment& environment, ByteCount disk_free)
     : environment_(environment), disk_free_(disk_free) {}
 
@@ -44,14 +51,24 @@ void SpaceWatch::set_room(bool has_room) {
   }
 }
 
-bool SpaceWatch::disk_has_room() const {
+std::optional<std::uint64_t> SpaceWatch::disk_available() const {
   struct statvfs disk{};
-  if (statvfs(environment_.directory().c_str(), &disk) != 0) return true;  // the commit will tell
-  const auto available = std::uint64_t{disk.f_bavail} * disk.f_frsize;
-  if (available >= disk_free_.value()) return true;
+  if (statvfs(environment_.directory().c_str(), &disk) != 0) return std::nullopt;
+  return std::uint64_t{disk.f_bavail} * disk.f_frsize;
+}
+
+bool SpaceWatch::is_disk_full() const {
+  const auto available = disk_available();
+  return available && *available < kDiskFullBytes.value();
+}
+
+bool SpaceWatch::disk_has_room() const {
+  const auto available = disk_available();
+  if (!available) return true;  // the commit will tell
+  if (*available >= disk_free_.value()) return true;
   // Mail that fits into what ended takes nothing from the disk.
   const auto reusable = environment_.reusable_bytes();
-  return reusable && available + *reusable >= disk_free_.value();
+  return reusable && *available + *reusable >= disk_free_.value();
 }
 
 }  // namespace sluice::spool

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 
 #include "core/clock.h"
 #include "spool/environment.h"
@@ -32,11 +33,14 @@ class SpaceWatch {
   bool fits(std::uint64_t bytes) const {
     return bytes_used_ + bytes_since_check_ + bytes <= bytes_max_;
   }
+  // Whether the file system has nothing left to speak of.
+  bool is_disk_full() const;
   // New mail did not fit: there is no room until the next look finds some.
   void refused();
   bool has_room() const { return has_room_.load(std::memory_order_relaxed); }
 
  private:
+  std::optional<std::uint64_t> disk_available() const;
   bool disk_has_room() const;
   void set_room(bool has_room);  // told when it changes
 

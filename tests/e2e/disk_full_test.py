@@ -61,8 +61,8 @@ def fill(relaying):
     return accepted
 
 
-def occupy(place):
-    """Takes all that is left of the disk."""
+def occupy(place, but=0):
+    """Takes all that is left of the disk, but so many bytes."""
     filler = place / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (1 << 16, 1 << 12):
@@ -71,6 +71,7 @@ def occupy(place):
                     file.write(bytes(size))
             except OSError:
                 pass
+        file.truncate(file.tell() - but)
     return filler
 
 
@@ -129,7 +130,8 @@ def test_a_small_disk_that_the_spool_fills(relay, server, small_disk):
     resumes(relaying, upstream, 5000)
 
 
-def test_a_disk_that_something_else_fills(relay, server, small_disk):
+@pytest.mark.parametrize("left", [0, BODY_BYTES // 2], ids=["no_write", "part_of_a_write"])
+def test_a_disk_that_something_else_fills(relay, server, small_disk, left):
     port = free_port()
     relaying = relay(f"127.0.0.1:{port}")
     accepted = [number for number in range(60) if submit(relaying, number).code == 250]
@@ -139,7 +141,7 @@ def test_a_disk_that_something_else_fills(relay, server, small_disk):
         wire.hello()
         wire.begin()
         assert wire.command("DATA").code == 354
-        filler = occupy(small_disk)
+        filler = occupy(small_disk, but=left)
         wire.send(message(60) + b".\r\n")
         assert wire.reply().code == 452
     upstream = server(port=port)
