@@ -80,7 +80,10 @@ TEST(ControlProtocol, AnswersOnOneLineWhateverAPeerSaid) {
                   .recipients_pending = 3,
                   .klass = 0},
       .queue = "example.com",
-      .waits_for = "line\nbreak \xff"});
+      .route = "*",
+      .state = EnvelopeState::scheduled,
+      .waits_for = "line\nbreak \xff",
+      .detail = {}});
   const std::string text = answer_listing(listing, WallTime(1'000));
   EXPECT_EQ(text.find('\n'), text.size() - 1);
   const Json answer = Json::parse(text);
@@ -88,6 +91,43 @@ TEST(ControlProtocol, AnswersOnOneLineWhateverAPeerSaid) {
   EXPECT_EQ(envelope["next_attempt_in_seconds"], 60);
   EXPECT_EQ(envelope["next_attempt"], "1970-01-01T00:01:01.000Z");
   EXPECT_EQ(envelope["recipients_pending"], 3);
+  EXPECT_EQ(envelope["expires_in_seconds"], 99);
+  EXPECT_EQ(envelope["age_seconds"], 1);
+  EXPECT_EQ(envelope["state"], "scheduled");
+  EXPECT_TRUE(envelope["last_attempt"].is_null());
+}
+
+TEST(ControlProtocol, TellsTheLastReplyOfAListedEnvelope) {
+  QueueListing listing;
+  listing.envelopes.push_back(QueuedEnvelope{
+      .waiting = {.key = {.message = *spool::MessageId::parse("00000000000000000000000000"),
+                          .ordinal = 0},
+                  .queue = 1,
+                  .next_attempt = WallTime(0),
+                  .expiry = WallTime(1),
+                  .attempts = 1,
+                  .recipients_pending = 1,
+                  .klass = 0},
+      .queue = "example.com",
+      .route = "*",
+      .waits_for = "retry",
+      .detail = {},
+      .last_attempt = spool::AttemptNote{.time = WallTime(5),
+                                         .host = "mx.example.com[192.0.2.1]:25",
+                                         .source = {},
+                                         .reply = "450 4.2.1 later"}});
+  const Json answer = Json::parse(answer_listing(listing, WallTime(0)));
+  EXPECT_EQ(answer["envelopes"][0]["last_attempt"]["host"], "mx.example.com[192.0.2.1]:25");
+  EXPECT_EQ(answer["envelopes"][0]["last_attempt"]["reply"], "450 4.2.1 later");
+}
+
+TEST(ControlProtocol, TellsWhatADrainWillLeave) {
+  const Json answer = Json::parse(answer_progress(DrainProgress{.phase = Phase::draining,
+                                                                .recipients_queued = 3,
+                                                                .recipients_without_route = 2,
+                                                                .is_over = false}));
+  EXPECT_EQ(answer["recipients_queued"], 3);
+  EXPECT_EQ(answer["recipients_without_route"], 2);
 }
 
 TEST(ControlProtocol, ShowsWhichRecipientsHaveEnded) {
@@ -111,7 +151,10 @@ TEST(ControlProtocol, ShowsWhichRecipientsHaveEnded) {
                                                 .reply = "450 4.2.1 later"}}},
                       .message = {},
                       .envelope = {.recipients = {"a@example.com", "b@example.com"}, .unknown = {}},
-                      .waits_for = "retry"};
+                      .route = "*",
+                      .state = EnvelopeState::scheduled,
+                      .waits_for = "retry",
+                      .detail = {}};
   shown.message.reverse_path = "s@example.org";
   const auto id = shown.details.waiting.key.message;
   const Json answer = Json::parse(answer_message(id, {shown}, WallTime(1)));

@@ -33,7 +33,7 @@ class FakeBody final : public spool::IncomingBody {
   const std::optional<Error>& failure_;
 };
 
-class FakeSpool final : public spool::Spool {
+class FakeSpool : public spool::Spool {
  public:
   bool is_roomy = true;
   std::optional<Error> append_failure;

@@ -1,6 +1,6 @@
 #include "relay/attempt_result.h"
 
-#include <utility>
+#include <algorithm>
 
 namespace sluice::relay {
 namespace {
@@ -8,6 +8,8 @@ namespace {
 using smtp::EnhancedStatus;
 using smtp::TransactionEnd;
 using smtp::TransactionResult;
+
+constexpr int kClosingCode = 421;  // RFC 5321 §3.8
 
 // RFC 5321 §4.5.3.1.10: 452, or 552 from old servers, means that the rest goes in a next
 // transaction. An enhanced code may say that the reason is another one, like a full disk.
@@ -34,6 +36,12 @@ void judge_answer(const TransactionResult::Verdict& verdict, RecipientAttempt& a
 
 }  // namespace
 
+bool is_served(const AttemptResult& attempt) {
+  return std::ranges::any_of(attempt.recipients, [](const RecipientAttempt& recipient) {
+    return recipient.reply.code != 0 && recipient.reply.code != kClosingCode;
+  });
+}
+
 void judge(const TransactionResult& result, AttemptResult& attempt) {
   attempt.error = result.error;
   attempt.counts = AttemptCounts::no;
@@ -52,7 +60,7 @@ void judge(const TransactionResult& result, AttemptResult& attempt) {
                          result.end != TransactionEnd::body_failed &&
                          !recipient.is_next_transaction;
     if (is_used) attempt.counts = AttemptCounts::yes;
-    if (recipient.reply.code == 421) attempt.is_throttled = true;
+    if (recipient.reply.code == kClosingCode) attempt.is_throttled = true;
   }
   attempt.is_broken = result.end == TransactionEnd::unknown ||
                       result.end == TransactionEnd::ambiguous ||

@@ -44,6 +44,9 @@ struct AttemptResult {
   bool is_throttled = false;  // a 421 or 4xx that speaks of rate; lowers the pipeline depth
 };
 
+// Whether the peer has answered for the message, with anything but a farewell.
+bool is_served(const AttemptResult& attempt);
+
 // Fills in what a transaction meant for attempt.recipients, which name those it was sent to.
 void judge(const smtp::TransactionResult& result, AttemptResult& attempt);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/log.h"
 #include "core/socket.h"
 
@@ -36,15 +38,34 @@ ConnectionPool::~ConnectionPool() {
 
 PooledConnection* ConnectionPool::free_connection() {
   for (PooledConnection* connection : connections_) {
-    if (!connection->is_retired && connection->session->free_slots() > 0) return connection;
+    const bool is_open = !connection->is_retired && !connection->is_reserved;
+    if (is_open && connection->session->free_slots() > 0) return connection;
   }
+  return nullptr;
+}
+
+// Under load none would ever be idle, so the one that is nearest to it takes nothing more.
+PooledConnection* ConnectionPool::lone_connection() {
+  PooledConnection* best = nullptr;
+  for (PooledConnection* connection : connections_) {
+    if (connection->is_retired || !connection->session->is_usable()) continue;
+    if (connection->attempts == 0 && connection->session->free_slots() > 0) {
+      connection->is_reserved = true;
+      return connection;
+    }
+    const bool is_taken = best != nullptr && best->is_reserved;
+    const bool is_nearer = best == nullptr || connection->attempts < best->attempts;
+    if (connection->is_reserved || (!is_taken && is_nearer)) best = connection;
+  }
+  if (best != nullptr) best->is_reserved = true;
   return nullptr;
 }
 
 unsigned ConnectionPool::free_slots() const {
   unsigned slots = 0;
   for (const PooledConnection* connection : connections_) {
-    if (!connection->is_retired) slots += connection->session->free_slots();
+    const bool is_open = !connection->is_retired && !connection->is_reserved;
+    if (is_open) slots += connection->session->free_slots();
   }
   return slots;
 }
@@ -54,12 +75,22 @@ void ConnectionPool::begin_attempt(PooledConnection& connection) { ++connection.
 void ConnectionPool::end_attempt(PooledConnection& connection) {
   SLUICE_ASSERT(connection.attempts > 0, "an attempt ends once");
   --connection.attempts;
-  if (connection.attempts == 0) connection.changed.notify_all();
+  if (connection.attempts > 0) return;
+  connection.is_reserved = false;
+  connection.changed.notify_all();
+}
+
+void ConnectionPool::note_served(PooledConnection& connection) {
+  if (std::exchange(connection.has_served, true)) return;
+  parts_.site.note_success(connection.host);
 }
 
 bool ConnectionPool::may_open() const {
-  return !is_stopping_ && parts_.site.connections().has_room() &&
-         parts_.node_connections.has_room();
+  if (is_stopping_ || !parts_.site.connections().has_room()) return false;
+  if (parts_.site.backoff_until(parts_.shard.clock().now()) != Instant::far_future()) return false;
+  if (parts_.node_connections.has_room()) return true;
+  parts_.node_connections.await_release();
+  return parts_.node_connections.has_room();
 }
 
 bool ConnectionPool::open_one() {
@@ -84,22 +115,31 @@ Task<void> ConnectionPool::live() {
     is_opened = co_await live_at(*host);
   }
   if (!is_opened) --opening_;
+  release_limits();
+  on_room_();
+}
+
+void ConnectionPool::release_limits() {
   parts_.site.connections().release();
   parts_.node_connections.release();
-  on_room_();
+  if (parts_.node_connections.take_awaited()) parts_.on_node_room();
+}
+
+void ConnectionPool::note_failure(std::size_t host, std::string reason) {
+  parts_.metrics.connections_failed.add();
+  SLUICE_LOG(warning, "connection_failed", {"route", parts_.site.name()},
+             {"host", parts_.site.host(host).to_string()}, {"error", reason});
+  parts_.site.note_failure(host, parts_.shard.clock().now(), std::move(reason));
 }
 
 // False when the host could not be had.
 Task<bool> ConnectionPool::live_at(std::size_t host) {
   auto opened = co_await connect(host);
   if (!opened) {
-    parts_.metrics.connections_failed.add();
-    parts_.site.note_failure(host, parts_.shard.clock().now());
-    SLUICE_LOG(warning, "connection_failed", {"route", parts_.site.name()},
-               {"host", parts_.site.host(host).to_string()}, {"error", opened.error().sentence()});
+    note_failure(host, opened.error().sentence());
     co_return false;
   }
-  parts_.site.note_success(host);
+  parts_.site.note_opened(host);
   parts_.metrics.connections_opened.add();
   parts_.metrics.connections.add(1);
   PooledConnection& connection = **opened;
@@ -107,6 +147,9 @@ Task<bool> ConnectionPool::live_at(std::size_t host) {
   --opening_;
   on_room_();
   co_await serve(connection);
+  // Else a host that greets and then fails would be tried again at once, for ever.
+  const bool has_failed = !connection.has_served && !connection.failure.empty() && !is_stopping_;
+  if (has_failed) note_failure(host, std::move(connection.failure));
   connections_.remove(&connection);
   parts_.metrics.connections.add(-1);
   co_return true;
@@ -157,7 +200,7 @@ Task<void> ConnectionPool::serve(PooledConnection& connection) {
     const Instant now = parts_.shard.clock().now();
     if (connection.attempts > 0) used = now;
     if (now - used >= idle) break;
-    if (connection.host > 0 && parts_.site.has_better_host(connection.host, now)) break;
+    if (connection.host > 0 && parts_.site.should_leave(connection.host, now)) break;
     const Duration patience = connection.host > 0 ? std::min(idle, kBetterHostCheck) : idle;
     const Deadline deadline = Deadline::in(parts_.shard.clock(), patience);
     co_await change_of(connection, deadline);
@@ -166,6 +209,7 @@ Task<void> ConnectionPool::serve(PooledConnection& connection) {
   while (connection.attempts > 0 && session.is_usable() && !is_cut_) {
     co_await change_of(connection, Deadline::never());
   }
+  if (!session.is_usable() && !is_cut_) connection.failure = session.failure();
   const Duration quit = is_cut_ ? Duration(0) : kQuitPatience;
   const Deadline deadline = Deadline::in(parts_.shard.clock(), quit);
   co_await session.close(deadline);

@@ -2,7 +2,9 @@
 //
 // Opens them within the site's and the node's limit, host after host; keeps them while they are
 // used; retires one that idles, that finished, or that goes to a second-choice host once a better
-// one may be tried. What to send over them is its owner's matter: on_room tells it.
+// one may be tried. A host whose connections end before they served a message has failed as if it
+// had refused them. What to send over them is its owner's matter: on_room tells it. Lives on its
+// shard.
 #pragma once
 
 #include <functional>
@@ -27,6 +29,8 @@ struct PoolParts {
   LimitCell& node_connections;
   HostResolver& resolver;
   DeliveryMetrics& metrics;
+  // A connection of the node was released that some site waits for.
+  std::function<void()> on_node_room;
 };
 
 // One open connection. Attempts hold it while they use the session.
@@ -38,7 +42,10 @@ struct PooledConnection {
   std::size_t host;
   std::string host_name;  // "name[address]:port"
   unsigned attempts = 0;
+  bool has_served = false;   // the peer has answered for a message
+  bool is_reserved = false;  // for a message that goes alone: nobody joins
   bool is_retired = false;
+  std::string failure;  // why the peer's side ended it; empty: it did not
   Event changed;
 };
 
@@ -50,11 +57,17 @@ class ConnectionPool {
 
   // A connection with a free slot, or null.
   PooledConnection* free_connection();
+  // One on which nothing else flies, for a message that goes alone; nobody joins it until that
+  // attempt has ended. Null while there is none: then one was reserved, and gets free.
+  PooledConnection* lone_connection();
   void begin_attempt(PooledConnection& connection);
   void end_attempt(PooledConnection& connection);
+  // The peer has answered for a message.
+  void note_served(PooledConnection& connection);
 
   // Opens one more within the limits; false when there is none to be had now.
   bool open_one();
+  // Whether open_one() would. Where only the node's limit forbids it, on_node_room will tell.
   bool may_open() const;
 
   unsigned free_slots() const;
@@ -71,6 +84,8 @@ class ConnectionPool {
   Task<bool> live_at(std::size_t host);
   Task<Result<std::unique_ptr<PooledConnection>>> connect(std::size_t host);
   Task<void> serve(PooledConnection& connection);
+  void release_limits();
+  void note_failure(std::size_t host, std::string reason);
   Task<void> change_of(PooledConnection& connection, Deadline deadline);
 
   PoolParts parts_;

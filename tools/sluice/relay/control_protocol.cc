@@ -89,7 +89,27 @@ Json queue_json(const QueueSummary& queue, WallTime now) {
           {"in_flight", queue.in_flight},
           {"next_attempt", time_json(queue.next_attempt)},
           {"next_attempt_in_seconds", seconds_until(queue.next_attempt, now)},
-          {"waits_for", queue.waits_for}};
+          {"waits_for", queue.waits_for},
+          {"detail", queue.detail}};
+}
+
+std::string_view name_of(EnvelopeState state) {
+  switch (state) {
+    case EnvelopeState::ready:
+      return "ready";
+    case EnvelopeState::scheduled:
+      return "scheduled";
+    case EnvelopeState::in_flight:
+      return "in flight";
+  }
+  return "unknown";
+}
+
+Json attempt_json(const spool::AttemptNote& note) {
+  return {{"time", time_json(note.time)},
+          {"host", note.host},
+          {"source", note.source},
+          {"reply", note.reply}};
 }
 
 Json waiting_json(const spool::WaitingEnvelope& waiting, WallTime now) {
@@ -98,17 +118,13 @@ Json waiting_json(const spool::WaitingEnvelope& waiting, WallTime now) {
           {"attempts", waiting.attempts},
           {"next_attempt", time_json(waiting.next_attempt)},
           {"next_attempt_in_seconds", seconds_until(waiting.next_attempt, now)},
-          {"expires", time_json(waiting.expiry)}};
+          {"expires", time_json(waiting.expiry)},
+          {"expires_in_seconds", seconds_until(waiting.expiry, now)}};
 }
 
 Json attempts_json(const std::vector<spool::AttemptNote>& notes) {
   Json attempts = Json::array();
-  for (const spool::AttemptNote& note : notes) {
-    attempts.push_back({{"time", time_json(note.time)},
-                        {"host", note.host},
-                        {"source", note.source},
-                        {"reply", note.reply}});
-  }
+  for (const spool::AttemptNote& note : notes) attempts.push_back(attempt_json(note));
   return attempts;
 }
 
@@ -125,7 +141,10 @@ Json recipients_json(const ShownEnvelope& envelope) {
 Json envelope_json(const ShownEnvelope& envelope, WallTime now) {
   Json json = {{"queue", envelope.details.queue}};
   json.update(waiting_json(envelope.details.waiting, now));
+  json["route"] = envelope.route;
+  json["state"] = envelope.state ? Json(name_of(*envelope.state)) : Json(nullptr);
   json["waits_for"] = envelope.waits_for;
+  json["detail"] = envelope.detail;
   json["recipients"] = recipients_json(envelope);
   json["last_attempts"] = attempts_json(envelope.details.attempts);
   return json;
@@ -205,7 +224,13 @@ std::string answer_listing(const QueueListing& listing, WallTime now) {
   for (const QueuedEnvelope& queued : listing.envelopes) {
     Json json = {{"id", queued.waiting.key.message.to_string()}, {"queue", queued.queue}};
     json.update(waiting_json(queued.waiting, now));
+    const auto age = now - queued.waiting.key.message.time();
+    json["age_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(age).count();
+    json["route"] = queued.route;
+    json["state"] = name_of(queued.state);
     json["waits_for"] = queued.waits_for;
+    json["detail"] = queued.detail;
+    json["last_attempt"] = queued.last_attempt ? attempt_json(*queued.last_attempt) : Json(nullptr);
     envelopes.push_back(std::move(json));
   }
   return line_of(
@@ -233,6 +258,7 @@ std::string answer_progress(const DrainProgress& progress) {
   return line_of({{"ok", true},
                   {"phase", name_of(progress.phase)},
                   {"recipients_queued", progress.recipients_queued},
+                  {"recipients_without_route", progress.recipients_without_route},
                   {"is_over", progress.is_over}});
 }
 

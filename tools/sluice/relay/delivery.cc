@@ -56,12 +56,17 @@ void append_recipient(const LoadedEnvelope& envelope, std::uint16_t position,
                                                 .stage = smtp::ReplyStage::mail});
 }
 
-// One transaction's part of an attempt goes into the whole.
+// One transaction's part of an attempt goes into the whole. Only what is deferred can use an
+// attempt up: a peer that took some recipients and left before the others were tried cost them
+// nothing.
 void merge(AttemptResult part, AttemptResult& whole) {
+  const bool is_left = std::ranges::any_of(part.recipients, [](const RecipientAttempt& one) {
+    return one.outcome == RecipientOutcome::deferred;
+  });
+  if (part.counts == AttemptCounts::yes && is_left) whole.counts = AttemptCounts::yes;
   for (RecipientAttempt& recipient : part.recipients) {
     whole.recipients.push_back(std::move(recipient));
   }
-  if (part.counts == AttemptCounts::yes) whole.counts = AttemptCounts::yes;
   whole.is_broken = whole.is_broken || part.is_broken;
   whole.is_throttled = whole.is_throttled || part.is_throttled;
   whole.duplicate_possible = whole.duplicate_possible || part.duplicate_possible;

@@ -25,6 +25,7 @@ struct LoadedEnvelope {
   std::uint64_t body_bytes = 0;
   std::uint32_t body_parts = 0;  // 0: `body` holds it
   std::shared_ptr<const ByteChain> body;
+  bool goes_alone = false;  // nothing else in its flight
 };
 
 // Reads what the attempt needs from the spool.

@@ -10,6 +10,8 @@
 #include "core/shard_group.h"
 #include "relay/route_resolver.h"
 #include "relay/site_delivery.h"
+#include "shaping/limits.h"
+#include "shaping/retry_schedule.h"
 
 namespace sluice::relay {
 namespace {
@@ -28,13 +30,15 @@ class SharedDispatch final : public DispatcherGroup,
   std::unique_ptr<Dispatcher> open(Shard& shard) override;
   void recover(std::vector<spool::WaitingEnvelope> envelopes) override;
 
-  std::optional<std::size_t> site_of(std::uint32_t queue) const;
+  std::size_t site_of(std::uint32_t queue) const;
+  Duration wait_of(const spool::WaitingEnvelope& waiting, WallTime now) const;
+  std::size_t unrouted_site() const { return config->routes.size(); }
 
   std::shared_ptr<const RelayConfig> config;
   spool::Spool& spool;
   ShardGroup& shards;
   RouteResolver routes;
-  std::vector<std::unique_ptr<Site>> sites;  // by route
+  std::vector<std::unique_ptr<Site>> sites;  // by route; last: where nothing without one leaves
   LimitCell node_connections;
   HostResolver resolver;
   std::atomic<std::int64_t> live{0};  // envelopes that have not ended
@@ -48,13 +52,77 @@ std::string route_name(const RouteSettings& route) {
   return name;
 }
 
+constexpr const char* kNoRoute = "no route";
+
+QueuedEnvelope row_of(const Site& site, EnvelopeState state) {
+  const spool::EnvelopeKey none{.message = spool::MessageId::from_bytes({}), .ordinal = 0};
+  return QueuedEnvelope{.waiting = {.key = none,
+                                    .queue = 0,
+                                    .next_attempt = WallTime(0),
+                                    .expiry = WallTime(0),
+                                    .attempts = 0,
+                                    .recipients_pending = 0,
+                                    .klass = 0},
+                        .queue = {},
+                        .route = site.name(),
+                        .state = state,
+                        .waits_for = {},
+                        .detail = {}};
+}
+
+// Why what is due waits, and until when at least; 0: nobody can tell.
+struct ReadyWait {
+  std::string name;
+  WallTime ends{0};
+};
+
+ReadyWait ready_wait_of(Site& site, const LimitCell& node, const Clock& clock) {
+  if (!site.has_hosts()) return {.name = kNoRoute};
+  const Instant now = clock.now();
+  const Instant backoff = site.backoff_until(now);
+  const bool is_connected = site.connections().used() > 0;
+  if (backoff != Instant::far_future() && !is_connected) {
+    return {.name = "route backoff", .ends = clock.wall() + (backoff - now)};
+  }
+  auto verdict = shaping::LimitVerdict::granted;
+  if (!node.has_room()) verdict = shaping::LimitVerdict::node_full;
+  if (!site.connections().has_room()) verdict = shaping::LimitVerdict::route_full;
+  return {.name = std::string(shaping::name_of_wait(verdict))};
+}
+
+// The reason of what is due is told before that of what has its time yet to come.
+void count_in(const QueuedEnvelope& envelope, QueueSummary& summary) {
+  switch (envelope.state) {
+    case EnvelopeState::in_flight:
+      ++summary.in_flight;
+      if (summary.waits_for.empty()) summary.waits_for = envelope.waits_for;
+      return;
+    case EnvelopeState::ready:
+      ++summary.ready;
+      summary.waits_for = envelope.waits_for;
+      summary.detail = envelope.detail;
+      break;
+    case EnvelopeState::scheduled:
+      ++summary.scheduled;
+      if (summary.ready == 0) summary.waits_for = envelope.waits_for;
+      break;
+  }
+  const WallTime next = envelope.waiting.next_attempt;
+  if (summary.next_attempt == WallTime(0) || next < summary.next_attempt) {
+    summary.next_attempt = next;
+  }
+}
+
 // What one shard keeps of one site.
 struct LocalSite {
   std::unique_ptr<SiteDelivery> delivery;
   std::unique_ptr<SiteQueue> queue;  // on the home shard only
+  std::unique_ptr<Event> changed;    // the queue changed; on the home shard only
   std::vector<Returned> outgoing;    // to the home, one letter a turn
   std::uint32_t wanted = 0;          // likewise
   bool is_posting = false;
+  std::size_t next_shard = 0;  // granted first, in turns
+  Instant expiry_checked_at = Instant(0);
 };
 
 class ShardDispatcher final : public Dispatcher {
@@ -67,31 +135,40 @@ class ShardDispatcher final : public Dispatcher {
   void stop(Deadline deadline) override;
   std::vector<QueueSummary> summarise() const override;
   std::vector<QueuedEnvelope> list(std::size_t most) const override;
+  std::vector<QueuedEnvelope> find(spool::MessageId message) const override;
+  Unrouted unrouted() const override;
   std::uint64_t pending() const override;
 
   // At home: what comes from the shards.
   void queue(std::size_t site, std::vector<Returned> returned);
   void want(std::size_t site, std::size_t shard, std::uint32_t count);
 
+  void wake_homes();
+
   SiteDelivery& delivery(std::size_t site) { return *sites_[site].delivery; }
 
  private:
   void open_site(std::size_t index);
+  void give_back(std::size_t site, Returned returned);
   void post_soon(std::size_t site);
   Task<void> post(std::size_t site);
   Task<void> keep(std::size_t site);
   void serve(std::size_t site);
-  void expire(std::size_t site, std::vector<spool::WaitingEnvelope> expired);
+  void grant(std::size_t site);
+  void stop_waiting(std::size_t site);
+  void expire(std::size_t site, const std::vector<QueuedRecord>& expired);
   template <class Act>
   void tell(std::size_t shard, Act act);
-  std::string wait_name(std::size_t site) const;
+  template <class Visit>
+  void visit_all(Visit&& visit) const;
+  template <class Visit>
+  bool visit_site(std::size_t site, Visit& visit) const;
 
   std::shared_ptr<SharedDispatch> shared_;
   Shard& shard_;
   DeliveryMetrics metrics_;
   std::vector<LocalSite> sites_;
-  std::unordered_map<std::uint32_t, std::optional<std::size_t>> site_by_queue_;
-  Event changed_;  // a home queue changed
+  std::unordered_map<std::uint32_t, std::size_t> site_by_queue_;
   Event stopped_;
   Deadline stop_deadline_ = Deadline::never();
   bool is_stopping_ = false;
@@ -114,29 +191,39 @@ SharedDispatch::SharedDispatch(std::shared_ptr<const RelayConfig> relay_config,
                                            route.connections.value_or(config->delivery.connections),
                                            ShardId(home)));
   }
+  sites.push_back(std::make_unique<Site>("", std::vector<SmartHost>(), 0, ShardId(0)));
 }
 
 std::unique_ptr<Dispatcher> SharedDispatch::open(Shard& shard) {
   return std::make_unique<ShardDispatcher>(shared_from_this(), shard);
 }
 
-// The queue's name ends with the domain. Without a route it waits at the first one's home, which
-// happens when a route has left the configuration.
-std::optional<std::size_t> SharedDispatch::site_of(std::uint32_t queue) const {
+// The queue's name ends with the domain.
+std::size_t SharedDispatch::site_of(std::uint32_t queue) const {
   const std::string name = spool.queue_name(queue);
-  return routes.route_of(std::string_view(name).substr(name.rfind('@') + 1));
+  const auto route = routes.route_of(std::string_view(name).substr(name.rfind('@') + 1));
+  return route.value_or(unrouted_site());
+}
+
+// What was stored is wall time, which may have jumped since: no wait is longer than its schedule
+// could have given.
+Duration SharedDispatch::wait_of(const spool::WaitingEnvelope& waiting, WallTime now) const {
+  const auto& retries = config->retries;
+  const RetrySettings& retry = retries[waiting.klass < retries.size() ? waiting.klass : 0];
+  const Duration longest =
+      shaping::longest_retry_wait({.first = retry.first, .factor = retry.factor, .max = retry.max});
+  return std::clamp(waiting.next_attempt - now, Duration(0), longest);
 }
 
 void SharedDispatch::recover(std::vector<spool::WaitingEnvelope> envelopes) {
   std::vector<std::vector<Returned>> by_site(sites.size());
   const WallTime now = Clock().wall();
-  for (const spool::WaitingEnvelope& waiting : envelopes) {
+  for (spool::WaitingEnvelope& waiting : envelopes) {
     live.fetch_add(1);
-    const auto site = site_of(waiting.queue);
-    if (!site) continue;
-    const Duration wait = std::max(Duration(0), waiting.next_attempt - now);
-    by_site[*site].push_back(
-        Returned{.record = {.waiting = waiting, .origin = kNobody}, .wait = wait});
+    const Duration wait = wait_of(waiting, now);
+    waiting.next_attempt = std::min(waiting.next_attempt, now + wait);
+    by_site[site_of(waiting.queue)].push_back(
+        Returned{.record = {.waiting = waiting}, .wait = wait});
   }
   for (std::size_t site = 0; site < sites.size(); ++site) {
     if (by_site[site].empty()) continue;
@@ -155,7 +242,6 @@ ShardDispatcher::ShardDispatcher(std::shared_ptr<SharedDispatch> shared, Shard& 
       shard_(shard),
       metrics_(shard.metrics()),
       sites_(shared_->sites.size()),
-      changed_(shard),
       stopped_(shard),
       scope_(shard.run_queue()) {
   for (std::size_t site = 0; site < sites_.size(); ++site) open_site(site);
@@ -172,15 +258,16 @@ void ShardDispatcher::open_site(std::size_t index) {
                        .site = site,
                        .node_connections = shared_->node_connections,
                        .resolver = shared_->resolver,
-                       .metrics = metrics_};
+                       .metrics = metrics_,
+                       .on_node_room = [this] {
+                         for (std::size_t shard = 0; shard < shared_->shards.size(); ++shard) {
+                           tell(shard, [](ShardDispatcher& there) { there.wake_homes(); });
+                         }
+                       }};
   local.delivery = std::make_unique<SiteDelivery>(
       SiteDeliveryParts{.pool = pool,
                         .spool = shared_->spool,
-                        .give_back =
-                            [this, index](Returned returned) {
-                              sites_[index].outgoing.push_back(std::move(returned));
-                              post_soon(index);
-                            },
+                        .give_back = [this, index](Returned back) { give_back(index, back); },
                         .want =
                             [this, index](std::uint32_t count) {
                               sites_[index].wanted += count;
@@ -189,7 +276,13 @@ void ShardDispatcher::open_site(std::size_t index) {
                         .on_ended = [this] { shared_->live.fetch_sub(1); }});
   if (site.home() == shard_.id()) {
     local.queue = std::make_unique<SiteQueue>(shared_->shards.size());
+    local.changed = std::make_unique<Event>(shard_);
   }
+}
+
+void ShardDispatcher::give_back(std::size_t site, Returned returned) {
+  sites_[site].outgoing.push_back(returned);
+  post_soon(site);
 }
 
 void ShardDispatcher::submit(FreshEnvelope fresh) {
@@ -199,15 +292,13 @@ void ShardDispatcher::submit(FreshEnvelope fresh) {
   if (known == site_by_queue_.end()) {
     known = site_by_queue_.emplace(queue, shared_->site_of(queue)).first;
   }
-  if (!known->second) return;  // it waits in the spool for a start with a route
+  const std::size_t site = known->second;
   auto message = decode_message_metadata(fresh.message_metadata);
   auto envelope = decode_envelope_metadata(fresh.envelope_metadata);
   SLUICE_ASSERT(message.has_value(), "reception encoded it a moment ago");
   SLUICE_ASSERT(envelope.has_value(), "reception encoded it a moment ago");
   if (fresh.body == nullptr) {
-    const QueuedRecord record{.waiting = fresh.waiting, .origin = kNobody};
-    sites_[*known->second].outgoing.push_back(Returned{.record = record, .wait = Duration(0)});
-    return post_soon(*known->second);
+    return give_back(site, Returned{.record = {.waiting = fresh.waiting}, .wait = Duration(0)});
   }
   LoadedEnvelope loaded{.waiting = fresh.waiting,
                         .message = std::move(*message),
@@ -219,7 +310,7 @@ void ShardDispatcher::submit(FreshEnvelope fresh) {
   for (std::size_t i = 0; i < loaded.recipients.size(); ++i) {
     loaded.pending.push_back(static_cast<std::uint16_t>(i));
   }
-  delivery(*known->second).submit(std::move(loaded));
+  delivery(site).submit(std::move(loaded));
 }
 
 template <class Act>
@@ -255,12 +346,18 @@ Task<void> ShardDispatcher::post(std::size_t site) {
 void ShardDispatcher::queue(std::size_t site, std::vector<Returned> returned) {
   const Instant now = shard_.clock().now();
   for (Returned& one : returned) sites_[site].queue->push(one.record, now, one.wait);
-  changed_.notify_all();
+  sites_[site].changed->notify_all();
 }
 
 void ShardDispatcher::want(std::size_t site, std::size_t shard, std::uint32_t count) {
   sites_[site].queue->want(shard, count);
-  changed_.notify_all();
+  sites_[site].changed->notify_all();
+}
+
+void ShardDispatcher::wake_homes() {
+  for (LocalSite& site : sites_) {
+    if (site.changed != nullptr) site.changed->notify_all();
+  }
 }
 
 // The task of a home queue: grants what is ready, sleeps until something is due.
@@ -272,45 +369,59 @@ Task<void> ShardDispatcher::keep(std::size_t site) {
     const Instant backoff = shared_->sites[site]->backoff_until(now);
     if (sites_[site].queue->has_ready()) next = std::min({next, backoff, now + kExpiryCheck});
     const Deadline deadline = Deadline::at(std::max(next, now + std::chrono::milliseconds(1)));
-    auto woken = co_await changed_.wait(deadline);
+    auto woken = co_await sites_[site].changed->wait(deadline);
     if (!woken && woken.error().code() == ErrorCode::cancelled) co_return;
   }
 }
 
+// Whether hosts are in backoff is the shards' matter: who has a connection open sends over it, and
+// who has none asks for nothing.
 void ShardDispatcher::serve(std::size_t site) {
-  SiteQueue& queue = *sites_[site].queue;
+  LocalSite& local = sites_[site];
   Site& shared_site = *shared_->sites[site];
   const Instant now = shard_.clock().now();
   const WallTime wall = shard_.clock().wall();
-  expire(site, queue.advance(now, wall));
-  expire(site, queue.take_expired(wall));
-  if (!queue.has_ready()) {
-    if (shared_site.home_waits.exchange(false)) {
-      queue.forget_wants();
-      for (std::size_t shard = 0; shard < shared_->shards.size(); ++shard) {
-        tell(shard, [site](ShardDispatcher& there) { there.delivery(site).forget_wants(); });
-      }
-    }
-    return;
+  expire(site, local.queue->advance(now, wall));
+  if (local.expiry_checked_at + kExpiryCheck <= now) {  // it looks at all that waits
+    local.expiry_checked_at = now;
+    expire(site, local.queue->take_expired(wall));
   }
-  if (shared_site.backoff_until(now) != Instant::far_future()) return;
-  for (std::size_t shard = 0; shard < shared_->shards.size(); ++shard) {
-    auto granted = queue.grant(shard, now);
-    if (granted.empty()) continue;
-    tell(shard, [site, granted = std::move(granted)](ShardDispatcher& there) mutable {
-      there.delivery(site).take(std::move(granted));
-    });
-  }
+  grant(site);
+  if (!local.queue->has_ready()) return stop_waiting(site);
   // The flag first, then the question: whoever frees a slot after this sees the flag.
-  shared_site.home_waits.store(queue.has_ready());
-  if (!queue.has_ready()) return;
+  shared_site.home_waits.store(true);
   for (std::size_t shard = 0; shard < shared_->shards.size(); ++shard) {
     tell(shard, [site](ShardDispatcher& there) { there.delivery(site).offer_room(); });
   }
 }
 
-void ShardDispatcher::expire(std::size_t site, std::vector<spool::WaitingEnvelope> expired) {
-  for (const spool::WaitingEnvelope& waiting : expired) delivery(site).expire(waiting);
+// To the shards that asked, each in its turn the first.
+void ShardDispatcher::grant(std::size_t site) {
+  LocalSite& local = sites_[site];
+  const std::size_t shards = shared_->shards.size();
+  const std::size_t first = std::exchange(local.next_shard, (local.next_shard + 1) % shards);
+  for (std::size_t i = 0; i < shards && local.queue->has_ready(); ++i) {
+    const std::size_t shard = (first + i) % shards;
+    Granted granted = local.queue->grant(shard, shard_.clock().now(), shard_.clock().wall());
+    expire(site, granted.expired);
+    if (granted.envelopes.empty()) continue;
+    tell(shard, [site, envelopes = std::move(granted.envelopes)](ShardDispatcher& there) {
+      there.delivery(site).take(envelopes);
+    });
+  }
+}
+
+// Nothing is ready: fresh envelopes may go out at once again, and no shard has asked for anything.
+void ShardDispatcher::stop_waiting(std::size_t site) {
+  if (!shared_->sites[site]->home_waits.exchange(false)) return;
+  sites_[site].queue->forget_wants();
+  for (std::size_t shard = 0; shard < shared_->shards.size(); ++shard) {
+    tell(shard, [site](ShardDispatcher& there) { there.delivery(site).forget_wants(); });
+  }
+}
+
+void ShardDispatcher::expire(std::size_t site, const std::vector<QueuedRecord>& expired) {
+  for (const QueuedRecord& record : expired) delivery(site).expire(record.waiting);
 }
 
 Task<void> ShardDispatcher::run() {
@@ -343,37 +454,55 @@ void ShardDispatcher::stop(Deadline deadline) {
   stopped_.notify_all();
 }
 
-std::string ShardDispatcher::wait_name(std::size_t site) const {
-  const Instant now = shard_.clock().now();
-  const bool is_backing_off = shared_->sites[site]->backoff_until(now) != Instant::far_future();
-  return is_backing_off ? "route backoff" : "connection slot";
+// Every envelope that this shard knows, as a row without the name of its queue.
+template <class Visit>
+void ShardDispatcher::visit_all(Visit&& visit) const {
+  for (std::size_t site = 0; site < sites_.size(); ++site) {
+    if (!visit_site(site, visit)) return;
+  }
+}
+
+template <class Visit>
+bool ShardDispatcher::visit_site(std::size_t index, Visit& visit) const {
+  Site& site = *shared_->sites[index];
+  bool goes_on = true;
+  const auto pass = [&](QueuedEnvelope& row, const spool::WaitingEnvelope& waiting) {
+    row.waiting = waiting;
+    goes_on = goes_on && visit(std::as_const(row));
+    return goes_on;
+  };
+  QueuedEnvelope flying = row_of(site, EnvelopeState::in_flight);
+  sites_[index].delivery->for_each_in_flight(
+      [&](const spool::WaitingEnvelope& waiting, const std::string& host) {
+        flying.waits_for = host.empty() ? "connection" : "reply";
+        flying.detail = host;
+        return pass(flying, waiting);
+      });
+  if (sites_[index].queue == nullptr || !goes_on) return goes_on;
+  QueuedEnvelope ready = row_of(site, EnvelopeState::ready);
+  const ReadyWait wait = ready_wait_of(site, shared_->node_connections, shard_.clock());
+  ready.waits_for = wait.name;
+  ready.detail = site.trouble();
+  sites_[index].queue->for_each_ready([&](const QueuedRecord& record) {
+    spool::WaitingEnvelope waiting = record.waiting;
+    waiting.next_attempt = std::max(waiting.next_attempt, wait.ends);
+    return pass(ready, waiting);
+  });
+  QueuedEnvelope scheduled = row_of(site, EnvelopeState::scheduled);
+  scheduled.waits_for = site.has_hosts() ? "retry" : kNoRoute;
+  sites_[index].queue->for_each_scheduled(
+      [&](const QueuedRecord& record) { return pass(scheduled, record.waiting); });
+  return goes_on;
 }
 
 std::vector<QueueSummary> ShardDispatcher::summarise() const {
   std::unordered_map<std::uint32_t, QueueSummary> rows;
-  for (std::size_t site = 0; site < sites_.size(); ++site) {
-    if (sites_[site].queue == nullptr) continue;
-    const auto row = [&](const spool::WaitingEnvelope& waiting) -> QueueSummary& {
-      QueueSummary& summary = rows[waiting.queue];
-      summary.route = shared_->sites[site]->name();
-      return summary;
-    };
-    sites_[site].queue->for_each_scheduled([&](const spool::WaitingEnvelope& waiting) {
-      QueueSummary& summary = row(waiting);
-      ++summary.scheduled;
-      const bool is_first =
-          summary.next_attempt == WallTime(0) || waiting.next_attempt < summary.next_attempt;
-      if (is_first) summary.next_attempt = waiting.next_attempt;
-      if (summary.waits_for.empty()) summary.waits_for = "retry";
-      return true;
-    });
-    sites_[site].queue->for_each_ready([&](const spool::WaitingEnvelope& waiting) {
-      QueueSummary& summary = row(waiting);
-      ++summary.ready;
-      summary.waits_for = wait_name(site);
-      return true;
-    });
-  }
+  visit_all([&rows](const QueuedEnvelope& envelope) {
+    QueueSummary& summary = rows[envelope.waiting.queue];
+    summary.route = envelope.route;
+    count_in(envelope, summary);
+    return true;
+  });
   std::vector<QueueSummary> result;
   for (auto& [number, summary] : rows) {
     summary.queue = shared_->spool.queue_name(number);
@@ -384,22 +513,37 @@ std::vector<QueueSummary> ShardDispatcher::summarise() const {
 
 std::vector<QueuedEnvelope> ShardDispatcher::list(std::size_t most) const {
   std::vector<QueuedEnvelope> rows;
-  for (std::size_t site = 0; site < sites_.size(); ++site) {
-    if (sites_[site].queue == nullptr) continue;
-    const auto add = [&](const spool::WaitingEnvelope& waiting, std::string wait) {
-      if (rows.size() >= most) return false;
-      rows.push_back(QueuedEnvelope{.waiting = waiting,
-                                    .queue = shared_->spool.queue_name(waiting.queue),
-                                    .waits_for = std::move(wait)});
-      return true;
-    };
-    const std::string ready = wait_name(site);
-    sites_[site].queue->for_each_ready(
-        [&](const spool::WaitingEnvelope& waiting) { return add(waiting, ready); });
-    sites_[site].queue->for_each_scheduled(
-        [&](const spool::WaitingEnvelope& waiting) { return add(waiting, "retry"); });
-  }
+  visit_all([&](const QueuedEnvelope& envelope) {
+    if (rows.size() >= most) return false;
+    rows.push_back(envelope);
+    return true;
+  });
+  for (QueuedEnvelope& row : rows) row.queue = shared_->spool.queue_name(row.waiting.queue);
   return rows;
+}
+
+std::vector<QueuedEnvelope> ShardDispatcher::find(spool::MessageId message) const {
+  std::vector<QueuedEnvelope> rows;
+  visit_all([&](const QueuedEnvelope& envelope) {
+    if (envelope.waiting.key.message == message) rows.push_back(envelope);
+    return true;
+  });
+  for (QueuedEnvelope& row : rows) row.queue = shared_->spool.queue_name(row.waiting.queue);
+  return rows;
+}
+
+Unrouted ShardDispatcher::unrouted() const {
+  Unrouted unrouted;
+  const auto& queue = sites_[shared_->unrouted_site()].queue;
+  if (queue == nullptr) return unrouted;
+  const auto count = [&unrouted](const QueuedRecord& record) {
+    ++unrouted.envelopes;
+    unrouted.recipients += record.waiting.recipients_pending;
+    return true;
+  };
+  queue->for_each_ready(count);
+  queue->for_each_scheduled(count);
+  return unrouted;
 }
 
 // The node's number is kept by the first shard, so that a sum over the shards is exact.

@@ -3,12 +3,14 @@
 // A fresh envelope goes out at once where the shard has a free slot and nobody waits for the site;
 // else its record goes to the site's home shard, which alone queues it and grants it, with a
 // permit, to a shard that has a free slot (docs/architecture.md, "Waiting happens in one place").
-// The body stays where it was received, as long as the memory budget allows.
+// The body is then read back from the spool. Envelopes that no route fits, because theirs has left
+// the configuration, wait on shard 0 until a start with a route, or until they expire.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,20 +37,33 @@ struct FreshEnvelope {
 
 // One row of `sluice queue summary`: a scheduled queue, and why its envelopes wait.
 struct QueueSummary {
-  std::string queue;  // "campaign:tenant@domain"
-  std::string route;
+  std::string queue;            // "campaign:tenant@domain"
+  std::string route;            // empty: none fits
   std::uint64_t ready = 0;      // due, waiting for a slot
   std::uint64_t scheduled = 0;  // waiting for their next attempt
   std::uint64_t in_flight = 0;
   WallTime next_attempt{0};  // earliest; 0: none
-  std::string waits_for;     // the name of the wait: "retry", "connection slot", "route backoff"
+  std::string waits_for;     // "retry", "connection slot...", "route backoff", "no route"
+  std::string detail;        // of the wait: which host fails, and how; empty: nothing to say
 };
+
+enum class EnvelopeState : std::uint8_t { ready, scheduled, in_flight };
 
 // One row of `sluice queue list`.
 struct QueuedEnvelope {
-  spool::WaitingEnvelope waiting;
+  spool::WaitingEnvelope waiting;  // next_attempt is when it is really tried next
   std::string queue;
-  std::string waits_for;
+  std::string route;
+  EnvelopeState state = EnvelopeState::ready;
+  std::string waits_for;                                // as above; "reply" when it is being sent
+  std::string detail;                                   // likewise; the host it is being sent to
+  std::optional<spool::AttemptNote> last_attempt = {};  // QueueReport asks the spool for it
+};
+
+// What waits without a route.
+struct Unrouted {
+  std::uint64_t envelopes = 0;
+  std::uint64_t recipients = 0;
 };
 
 // What every shard's dispatcher shares: homes, limit cells, the peers' mailboxes.
@@ -68,9 +83,11 @@ class Dispatcher {
   // deadline. Their outcomes are recorded.
   virtual void stop(Deadline deadline) = 0;
 
-  // On the home shards only: what waits here.
+  // What waits at home here, and what is in flight here.
   virtual std::vector<QueueSummary> summarise() const = 0;
   virtual std::vector<QueuedEnvelope> list(std::size_t most) const = 0;
+  virtual std::vector<QueuedEnvelope> find(spool::MessageId message) const = 0;
+  virtual Unrouted unrouted() const = 0;  // known to shard 0 only
   // Envelopes not yet ended that this shard knows of: queued at home here, or in flight here.
   virtual std::uint64_t pending() const = 0;
 };

@@ -70,7 +70,25 @@ Instant HostResolver::step() {
   return Instant::far_future();
 }
 
+// Several connections that open together ask together: the first answer serves them all. When the
+// resolver fails, the last answer is better than none.
 Result<std::vector<IpAddress>> HostResolver::look_up(const std::string& name) {
+  std::vector<IpAddress> last;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = known_.find(name);
+    if (known != known_.end()) last = known->second.addresses;
+    if (known != known_.end() && known->second.until > clock_.now()) return last;
+  }
+  auto addresses = ask_system(name);
+  if (!addresses && last.empty()) return addresses;
+  if (!addresses) addresses = std::move(last);
+  const std::lock_guard lock(mutex_);
+  known_.insert_or_assign(name, Known{.addresses = *addresses, .until = clock_.now() + kKept});
+  return addresses;
+}
+
+Result<std::vector<IpAddress>> HostResolver::ask_system(const std::string& name) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -86,8 +104,7 @@ Result<std::vector<IpAddress>> HostResolver::look_up(const std::string& name) {
     if (endpoint && addresses.size() < kAddressesMax) addresses.push_back(endpoint->address);
   }
   freeaddrinfo(found);
-  const std::lock_guard lock(mutex_);
-  known_.insert_or_assign(name, Known{.addresses = addresses, .until = clock_.now() + kKept});
+  if (addresses.empty()) return fail(ErrorCode::not_found, "no address of " + name);
   return addresses;
 }
 

@@ -31,6 +31,7 @@ class HostResolver {
   };
   Instant step();
   Result<std::vector<IpAddress>> look_up(const std::string& name);
+  static Result<std::vector<IpAddress>> ask_system(const std::string& name);
 
   ShardGroup& shards_;
   Clock clock_;

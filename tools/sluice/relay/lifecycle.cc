@@ -24,6 +24,12 @@ constexpr Duration kDrainLookAgain = std::chrono::milliseconds(100);
   std::_Exit(EXIT_FAILURE);
 }
 
+// What a drain may still wait for.
+struct Left {
+  std::uint64_t pending = 0;
+  Unrouted unrouted;
+};
+
 }  // namespace
 
 std::string_view name_of(Phase phase) {
@@ -106,14 +112,27 @@ Task<void> Lifecycle::drain() {
   }
 }
 
+// Everything but what has no route, which no waiting delivers.
 Task<bool> Lifecycle::is_everything_delivered() {
-  if (spool_.accounting().queued > 0) co_return false;
-  const std::function<std::uint64_t(ShardPart&)> count_pending = [](ShardPart& part) {
-    return part.dispatcher().pending();
+  const std::function<Left(ShardPart&)> count_left = [](ShardPart& part) {
+    return Left{.pending = part.dispatcher().pending(), .unrouted = part.dispatcher().unrouted()};
   };
-  auto pending = co_await parts_.ask_all(shard_, count_pending);
-  if (!pending) co_return false;
-  co_return std::ranges::all_of(*pending, [](std::uint64_t count) { return count == 0; });
+  auto left = co_await parts_.ask_all(shard_, count_left);
+  if (!left) co_return false;
+  Left sum;
+  for (const Left& part : *left) {
+    sum.pending += part.pending;
+    sum.unrouted.envelopes += part.unrouted.envelopes;
+    sum.unrouted.recipients += part.unrouted.recipients;
+  }
+  recipients_without_route_ = sum.unrouted.recipients;
+  const bool is_over = spool_.accounting().queued <= sum.unrouted.recipients &&
+                       sum.pending <= sum.unrouted.envelopes;
+  if (is_over && sum.unrouted.recipients > 0) {
+    SLUICE_LOG(warning, "drain_leaves_recipients", {"recipients", sum.unrouted.recipients},
+               {"reason", "no route"}, {"meaning", "they wait in the spool for a start with one"});
+  }
+  co_return is_over;
 }
 
 // Each shard cuts its sessions at their deadlines; only a commit that never ends is given up.
@@ -151,8 +170,10 @@ Task<void> Lifecycle::wait_until(HasEnded has_ended, Deadline give_up_at) {
 }
 
 DrainProgress Lifecycle::progress() const {
-  return DrainProgress{
-      .phase = phase_, .recipients_queued = spool_.accounting().queued, .is_over = is_over_};
+  return DrainProgress{.phase = phase_,
+                       .recipients_queued = spool_.accounting().queued,
+                       .recipients_without_route = recipients_without_route_,
+                       .is_over = is_over_};
 }
 
 void Lifecycle::enter(Phase phase) {

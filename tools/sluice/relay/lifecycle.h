@@ -28,6 +28,7 @@ std::string_view name_of(Phase phase);
 struct DrainProgress {
   Phase phase = Phase::starting;
   std::uint64_t recipients_queued = 0;
+  std::uint64_t recipients_without_route = 0;  // of them; a drain does not wait for these
   bool is_over = false;
 };
 
@@ -40,7 +41,8 @@ class Lifecycle {
 
   // From shard 0: a graceful stop; asked again, a hurried one.
   void request_stop();
-  // From shard 0: deliver what is queued, until the deadline, then stop.
+  // From shard 0: deliver what is queued, until the deadline, then stop. What no route fits is
+  // left.
   void request_drain(Deadline deadline);
 
   // `on_open` runs when every part is open; then waits for a request and leads to the end. When it
@@ -74,6 +76,7 @@ class Lifecycle {
   bool is_hurried_ = false;
   bool is_drain_requested_ = false;
   bool is_over_ = false;
+  std::uint64_t recipients_without_route_ = 0;
   Deadline drain_deadline_ = Deadline::never();
 };
 

@@ -47,6 +47,7 @@ Outcome outcome_of(const AttemptResult& attempt, const spool::WaitingEnvelope& w
   const bool is_used = attempt.counts == AttemptCounts::yes;
   const unsigned attempts = waiting.attempts + (is_used ? 1u : 0u);
   outcome.wait = wait_of(attempt, retry, attempts, chance);
+  outcome.goes_alone = attempt.is_broken;
   outcome.record.attempts = static_cast<std::uint16_t>(std::min(attempts, 65535u));
   outcome.record.next_attempt = now + outcome.wait;
   outcome.is_recorded = is_used || !outcome.record.ended.empty();

@@ -15,6 +15,7 @@ struct Outcome {
   bool is_recorded;               // nothing to tell the spool when no attempt was used
   bool is_ended;                  // no recipient is left
   Duration wait{0};               // until the next attempt, where some are left
+  bool goes_alone = false;        // the next attempt: this one's flight died
 };
 
 // `chance` is uniform in [0, 1), for the jitter.

@@ -18,7 +18,11 @@ void merge(QueueSummary& into, const QueueSummary& other) {
   into.ready += other.ready;
   into.scheduled += other.scheduled;
   into.in_flight += other.in_flight;
-  if (into.waits_for.empty()) into.waits_for = other.waits_for;
+  // The home shard knows why it waits; the others only that something flies.
+  if (into.waits_for.empty() || other.ready + other.scheduled > 0) {
+    into.waits_for = other.waits_for;
+    into.detail = other.detail;
+  }
   const bool has_none = into.next_attempt == WallTime(0);
   const bool is_earlier =
       other.next_attempt != WallTime(0) && other.next_attempt < into.next_attempt;
@@ -36,13 +40,18 @@ QueueTotals totals_of(const std::vector<QueueSummary>& queues) {
   return totals;
 }
 
-std::string why_it_waits(const spool::EnvelopeDetails& details,
-                         const std::vector<QueueSummary>& queues, WallTime now) {
-  if (details.waiting.attempts > 0 && details.waiting.next_attempt > now) return "retry";
-  for (const QueueSummary& queue : queues) {
-    if (queue.queue == details.queue) return queue.waits_for;
+// What the queues know of an envelope goes to what the spool knows.
+void add_state(const std::vector<std::vector<QueuedEnvelope>>& by_shard, ShownEnvelope& shown) {
+  for (const auto& rows : by_shard) {
+    for (const QueuedEnvelope& row : rows) {
+      if (row.waiting.key != shown.details.waiting.key) continue;
+      shown.route = row.route;
+      shown.state = row.state;
+      shown.waits_for = row.waits_for;
+      shown.detail = row.detail;
+      shown.details.waiting.next_attempt = row.waiting.next_attempt;
+    }
   }
-  return {};
 }
 
 std::vector<QueuedEnvelope> list_of(const Dispatcher& dispatcher, std::size_t most,
@@ -63,7 +72,10 @@ Result<ShownEnvelope> decode(spool::EnvelopeDetails details) {
   return ShownEnvelope{.details = std::move(details),
                        .message = std::move(message),
                        .envelope = std::move(envelope),
-                       .waits_for = {}};
+                       .route = {},
+                       .state = {},
+                       .waits_for = {},
+                       .detail = {}};
 }
 
 }  // namespace
@@ -129,18 +141,35 @@ Task<Result<QueueListing>> QueueReport::list(std::size_t envelopes_max, std::str
     listing.envelopes.erase(listing.envelopes.begin() + static_cast<std::ptrdiff_t>(envelopes_max),
                             listing.envelopes.end());
   }
+  co_await add_last_attempts(listing.envelopes);
   co_return listing;
+}
+
+// What the spool cannot tell is left out: the list is worth more than its last column.
+Task<void> QueueReport::add_last_attempts(std::vector<QueuedEnvelope>& envelopes) {
+  std::size_t asked = 0;
+  for (QueuedEnvelope& envelope : envelopes) {
+    if (envelope.waiting.attempts == 0) continue;
+    if (++asked > kNotedEnvelopesMax) co_return;
+    auto stored = co_await spool_.inspect(shard_, envelope.waiting.key.message);
+    if (!stored) continue;
+    for (const spool::EnvelopeDetails& details : *stored) {
+      const bool is_it = details.waiting.key == envelope.waiting.key && !details.attempts.empty();
+      if (is_it) envelope.last_attempt = details.attempts.back();
+    }
+  }
 }
 
 Task<Result<std::vector<ShownEnvelope>>> QueueReport::show(spool::MessageId id) {
   SLUICE_CO_TRY(stored, co_await spool_.inspect(shard_, id));
-  SLUICE_CO_TRY(queues, co_await summaries());
-  const WallTime now = shard_.clock().wall();
+  const std::function<std::vector<QueuedEnvelope>(ShardPart&)> find = [id](ShardPart& part) {
+    return part.dispatcher().find(id);
+  };
+  SLUICE_CO_TRY(by_shard, co_await parts_.ask_all(shard_, find));
   std::vector<ShownEnvelope> shown;
   for (spool::EnvelopeDetails& details : stored) {
-    std::string waits_for = why_it_waits(details, queues, now);
     SLUICE_CO_TRY(envelope, decode(std::move(details)));
-    envelope.waits_for = std::move(waits_for);
+    add_state(by_shard, envelope);
     shown.push_back(std::move(envelope));
   }
   co_return shown;

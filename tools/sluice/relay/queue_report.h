@@ -18,6 +18,8 @@ namespace sluice::relay {
 
 // Envelopes that one shard looks through for a filtered list.
 inline constexpr std::size_t kListedEnvelopesMax = 100'000;
+// Rows of a list that are told with their last attempt: each is asked of the spool.
+inline constexpr std::size_t kNotedEnvelopesMax = 200;
 
 struct QueueTotals {
   std::uint64_t queues = 0;
@@ -42,7 +44,10 @@ struct ShownEnvelope {
   spool::EnvelopeDetails details;
   MessageMetadata message;
   EnvelopeMetadata envelope;
-  std::string waits_for;  // empty: unknown to the queues, for instance just ended
+  std::string route;
+  std::optional<EnvelopeState> state;  // none: unknown to the queues, for instance just ended
+  std::string waits_for;
+  std::string detail;
 };
 
 class QueueReport {
@@ -60,6 +65,7 @@ class QueueReport {
 
  private:
   Task<Result<std::vector<QueueSummary>>> summaries();
+  Task<void> add_last_attempts(std::vector<QueuedEnvelope>& envelopes);
 
   Shard& shard_;
   ShardParts& parts_;

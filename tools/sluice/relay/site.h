@@ -2,12 +2,12 @@
 // hosts, and whether envelopes wait at its home.
 //
 // The cell of connections is the one thing on the hot path: an atomic counter. Host states change
-// when a connection opens or fails, under a mutex.
+// when a connection opens, first serves or fails, under a mutex. It opens nothing and waits for
+// nothing. A site without hosts holds the envelopes that no route fits. For any thread.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -36,36 +36,53 @@ class alignas(64) LimitCell {
   bool has_room() const { return used_.load() < limit_; }
   std::uint32_t used() const { return used_.load(); }
 
+  // Who finds it full says so and looks once more; who releases asks, and tells them. All of it is
+  // sequentially consistent, so one of the two sees the other.
+  void await_release() { is_awaited_.store(true); }
+  [[nodiscard]] bool take_awaited() { return is_awaited_.load() && is_awaited_.exchange(false); }
+
  private:
   std::atomic<std::uint32_t> used_{0};
+  std::atomic<bool> is_awaited_{false};
   std::uint32_t limit_;
 };
 
 inline constexpr Duration kHostRetryFirst = std::chrono::seconds(1);
 inline constexpr Duration kHostRetryMax = std::chrono::seconds(60);
+// One connection at a time leaves a second-choice host to look whether a better one is back.
+inline constexpr Duration kBetterHostPatience = std::chrono::seconds(10);
 
 class Site {
  public:
   Site(std::string name, std::vector<SmartHost> hosts, std::uint32_t connections, ShardId home)
       : connections_(connections), name_(std::move(name)), home_(home) {
-    for (SmartHost& host : hosts) hosts_.push_back(Host{.address = std::move(host)});
+    for (SmartHost& host : hosts) hosts_.push_back(Host{.address = std::move(host), .reason = {}});
   }
 
   const std::string& name() const { return name_; }
   ShardId home() const { return home_; }
+  bool has_hosts() const { return !hosts_.empty(); }
   LimitCell& connections() { return connections_; }
   const SmartHost& host(std::size_t index) const { return hosts_[index].address; }
 
   // The first host that may be tried now. One that has failed is given to one caller at a time, who
   // says within `patience` how it went.
   std::optional<std::size_t> choose_host(Instant now, Duration patience);
+
+  // It took a connection: everybody may try it. It answered for a message: it works.
+  void note_opened(std::size_t host);
   void note_success(std::size_t host);
-  void note_failure(std::size_t host, Instant now);
+  // It refused a connection, or ended one before it had answered for any message. The next such
+  // failure doubles how long it is left alone, unless it worked in between.
+  void note_failure(std::size_t host, Instant now, std::string reason);
 
   // Far_future() when some host may be tried now; else when the first may be again.
   Instant backoff_until(Instant now) const;
-  // Whether a host before this one may be tried.
-  bool has_better_host(std::size_t host, Instant now) const;
+  // Whether a connection to this host should end in favour of a better one: always while that one
+  // works; one connection at a time while it is due for a probe.
+  bool should_leave(std::size_t host, Instant now);
+  // "host: why" of the first host that is left alone; empty when none is.
+  std::string trouble() const;
 
   // Set while envelopes wait at home: then nobody sends past them.
   std::atomic<bool> home_waits{false};
@@ -73,8 +90,11 @@ class Site {
  private:
   struct Host {
     SmartHost address;
+    std::string reason;  // of its last failure
     Instant retry_at{0};
-    Duration backoff{0};  // 0: it works, as far as is known
+    Instant probe_leaves_at{0};  // no connection is given up for a probe before
+    Duration backoff{0};         // 0: it works, as far as is known
+    bool is_down = false;
   };
   LimitCell connections_;
   std::string name_;

@@ -10,6 +10,7 @@ namespace {
 // Envelopes that a shard keeps ready for a connection that is still being opened.
 constexpr std::uint32_t kReadyForOpening = 8;
 constexpr Duration kNoMemoryWait = std::chrono::seconds(1);
+constexpr Duration kUnreadableWait = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -30,15 +31,15 @@ void SiteDelivery::submit(LoadedEnvelope envelope) {
       return;
     }
   }
-  const QueuedRecord record{.waiting = envelope.waiting, .origin = kNobody};
+  const QueuedRecord record{.waiting = envelope.waiting};
   parts_.give_back(Returned{.record = record, .wait = Duration(0)});
 }
 
-void SiteDelivery::take(std::vector<spool::WaitingEnvelope> granted) {
-  for (spool::WaitingEnvelope& waiting : granted) {
+void SiteDelivery::take(const std::vector<QueuedRecord>& granted) {
+  for (const QueuedRecord& record : granted) {
     if (asked_ > 0) --asked_;
     ++loading_;
-    scope_.spawn(load(waiting));
+    scope_.spawn(load(record));
   }
 }
 
@@ -47,16 +48,18 @@ void SiteDelivery::offer_room() {
   if (is_stopping_ || !parts_.pool.site.home_waits.load()) return;
   std::uint32_t room = pool_.free_slots();
   if (pool_.opening() > 0 || pool_.may_open()) room += kReadyForOpening;
-  const std::uint32_t taken = static_cast<std::uint32_t>(loaded_.size()) + loading_ + asked_;
+  const std::size_t taken = loaded_.size() + lone_.size() + loading_ + asked_;
   if (room <= taken) return;
-  asked_ += room - taken;
-  parts_.want(room - taken);
+  const auto wanted = static_cast<std::uint32_t>(room - taken);
+  asked_ += wanted;
+  parts_.want(wanted);
 }
 
 void SiteDelivery::expire(spool::WaitingEnvelope waiting) { scope_.spawn(end_expired(waiting)); }
 
 // Gives every free slot its envelope; opens a connection where some are left.
 void SiteDelivery::pump() {
+  if (!is_stopping_) pump_lone();
   while (!loaded_.empty() && !is_stopping_) {
     PooledConnection* connection = pool_.free_connection();
     if (connection == nullptr) break;
@@ -64,16 +67,33 @@ void SiteDelivery::pump() {
     loaded_.pop_front();
     begin(std::move(envelope), *connection);
   }
-  const bool is_short = loaded_.size() > pool_.opening();
+  const bool is_short = loaded_.size() + lone_.size() > pool_.opening();
   if (is_short && !is_stopping_) pool_.open_one();
   if (pool_.empty()) return_unsent();
   offer_room();
 }
 
+// First, so that the connection that is kept free for them is not taken by others.
+void SiteDelivery::pump_lone() {
+  while (!lone_.empty()) {
+    PooledConnection* connection = pool_.lone_connection();
+    if (connection == nullptr) return;
+    LoadedEnvelope envelope = std::move(lone_.front());
+    lone_.pop_front();
+    begin(std::move(envelope), *connection);
+  }
+}
+
+void SiteDelivery::keep_loaded(LoadedEnvelope envelope) {
+  (envelope.goes_alone ? lone_ : loaded_).push_back(std::move(envelope));
+}
+
 void SiteDelivery::return_unsent() {
-  for (const LoadedEnvelope& envelope : std::exchange(loaded_, {})) {
-    const QueuedRecord record{.waiting = envelope.waiting, .origin = kNobody};
-    parts_.give_back(Returned{.record = record, .wait = Duration(0)});
+  for (auto* envelopes : {&lone_, &loaded_}) {
+    for (const LoadedEnvelope& envelope : std::exchange(*envelopes, {})) {
+      const QueuedRecord record{.waiting = envelope.waiting, .goes_alone = envelope.goes_alone};
+      parts_.give_back(Returned{.record = record, .wait = Duration(0)});
+    }
   }
 }
 
@@ -83,12 +103,16 @@ void SiteDelivery::begin(LoadedEnvelope envelope, PooledConnection& connection) 
 }
 
 Task<void> SiteDelivery::attempt(LoadedEnvelope envelope, PooledConnection& connection) {
+  InFlight::Entry entry(in_flight_, envelope.waiting);
+  entry.set_host(&connection.host_name);
   parts_.pool.metrics.in_flight.add(1);
   AttemptResult result = co_await deliver(shard_, parts_.spool, *connection.session, envelope);
   parts_.pool.metrics.in_flight.add(-1);
   result.route = parts_.pool.site.name();
   result.host = connection.host_name;
   if (result.is_throttled) connection.session->limit_depth(1);
+  if (is_served(result)) pool_.note_served(connection);
+  entry.set_host(nullptr);
   pool_.end_attempt(connection);
   envelope.body.reset();
   const spool::WaitingEnvelope waiting = envelope.waiting;
@@ -96,28 +120,38 @@ Task<void> SiteDelivery::attempt(LoadedEnvelope envelope, PooledConnection& conn
   pump();
 }
 
-Task<void> SiteDelivery::load(spool::WaitingEnvelope waiting) {
-  auto loaded = co_await load_envelope(shard_, parts_.spool, waiting, spool::ReadBody::yes);
+Task<void> SiteDelivery::load(QueuedRecord record) {
+  InFlight::Entry entry(in_flight_, record.waiting);
+  auto loaded = co_await load_envelope(shard_, parts_.spool, record.waiting, spool::ReadBody::yes);
   --loading_;
   if (!loaded) {
-    const ErrorCode code = loaded.error().code();
-    const bool is_gone = code == ErrorCode::not_found || code == ErrorCode::corrupt;
-    if (is_gone) {
-      parts_.on_ended();
-    } else {
-      const QueuedRecord record{.waiting = waiting, .origin = kNobody};
-      parts_.give_back(Returned{.record = record, .wait = kNoMemoryWait});
-    }
-    co_return;
+    give_back_unread(loaded.error(), record);
+    co_return pump();
   }
-  if (!is_stopping_) loaded_.push_back(std::move(*loaded));
+  loaded->goes_alone = record.goes_alone;
+  if (!is_stopping_) keep_loaded(std::move(*loaded));
   pump();
 }
 
+// What has ended meanwhile, or is damaged and quarantined, is not given back. The rest is tried
+// again: soon where memory was short, later where it could not be read.
+void SiteDelivery::give_back_unread(const Error& error, QueuedRecord record) {
+  const ErrorCode code = error.code();
+  if (code == ErrorCode::not_found) return parts_.on_ended();
+  const bool is_short = code == ErrorCode::out_of_budget;
+  if (!is_short) {
+    SLUICE_LOG(error, "envelope_not_read", {"id", record.waiting.key.message.to_string()},
+               {"envelope", record.waiting.key.ordinal}, {"error", error.sentence()});
+  }
+  const Duration wait = is_short ? kNoMemoryWait : kUnreadableWait;
+  parts_.give_back(Returned{.record = record, .wait = wait});
+}
+
 Task<void> SiteDelivery::end_expired(spool::WaitingEnvelope waiting) {
+  InFlight::Entry entry(in_flight_, waiting);
   auto loaded = co_await load_envelope(shard_, parts_.spool, waiting, spool::ReadBody::no);
   if (!loaded) {
-    parts_.on_ended();
+    give_back_unread(loaded.error(), QueuedRecord{.waiting = waiting});
     co_return;
   }
   const std::string id = waiting.key.message.to_string();
@@ -127,34 +161,42 @@ Task<void> SiteDelivery::end_expired(spool::WaitingEnvelope waiting) {
                {"recipient", loaded->recipients[position]}, {"attempts", waiting.attempts});
   }
   Outcome outcome = expiry_of(loaded->waiting, std::move(loaded->pending));
-  co_await record(std::move(outcome), loaded->waiting);
+  const QueuedRecord ended{.waiting = loaded->waiting};
+  co_await record(std::move(outcome), ended);
 }
 
 Task<void> SiteDelivery::settle(AttemptResult attempt, spool::WaitingEnvelope waiting) {
   log_attempt(attempt, parts_.pool.metrics);
   Outcome outcome = outcome_of(attempt, waiting, retry_of(waiting), shard_.clock().wall(),
                                shard_.random().fraction());
-  co_await record(std::move(outcome), waiting);
+  const QueuedRecord left{.waiting = waiting, .goes_alone = outcome.goes_alone};
+  co_await record(std::move(outcome), left);
 }
 
-Task<void> SiteDelivery::record(Outcome outcome, spool::WaitingEnvelope waiting) {
+// A spool that cannot commit the outcome now keeps it, and does later: the envelope goes on here as
+// if it had, and only a crash before then makes it be attempted again.
+Task<void> SiteDelivery::record(Outcome outcome, QueuedRecord left) {
   const bool is_ended = outcome.is_ended;
-  waiting.attempts = outcome.record.attempts;
-  waiting.next_attempt = outcome.record.next_attempt;
-  waiting.recipients_pending =
-      static_cast<std::uint16_t>(waiting.recipients_pending - outcome.record.ended.size());
+  const Duration wait = outcome.wait;
+  left.waiting.attempts = outcome.record.attempts;
+  left.waiting.next_attempt = outcome.record.next_attempt;
+  SLUICE_ASSERT(outcome.record.ended.size() <= left.waiting.recipients_pending,
+                "a recipient ends once");
+  left.waiting.recipients_pending =
+      static_cast<std::uint16_t>(left.waiting.recipients_pending - outcome.record.ended.size());
   if (outcome.is_recorded) {
     auto recorded = co_await parts_.spool.record(shard_, std::move(outcome.record));
     if (!recorded) {
-      SLUICE_LOG(error, "outcome_not_recorded", {"error", recorded.error().sentence()});
+      SLUICE_LOG(error, "outcome_not_durable", {"id", left.waiting.key.message.to_string()},
+                 {"envelope", left.waiting.key.ordinal}, {"error", recorded.error().sentence()},
+                 {"meaning", "if the relay crashes now, the message is sent again"});
     }
   }
   if (is_ended) {
     parts_.on_ended();
     co_return;
   }
-  const QueuedRecord left{.waiting = waiting, .origin = kNobody};
-  parts_.give_back(Returned{.record = left, .wait = outcome.wait});
+  parts_.give_back(Returned{.record = left, .wait = wait});
 }
 
 const RetrySettings& SiteDelivery::retry_of(const spool::WaitingEnvelope& waiting) const {
@@ -166,6 +208,7 @@ const RetrySettings& SiteDelivery::retry_of(const spool::WaitingEnvelope& waitin
 void SiteDelivery::stop() {
   is_stopping_ = true;
   loaded_.clear();
+  lone_.clear();
   pool_.stop();
 }
 

@@ -1,6 +1,8 @@
 // SiteDelivery: what one shard does for one site: it sends what it received or was granted over its
 // own connections, and tells the site's home for how much more it has room.
 //
+// An envelope that was in a flight that died goes alone: on a connection on which nothing else
+// flies, so that a message that kills connections hurts no other one.
 // Lives on its shard. Decides nothing about order: that is the home's.
 #pragma once
 
@@ -13,6 +15,7 @@
 
 #include "relay/connection_pool.h"
 #include "relay/delivery.h"
+#include "relay/in_flight.h"
 #include "relay/outcome.h"
 #include "relay/site_queue.h"
 #include "spool/spool.h"
@@ -41,7 +44,7 @@ class SiteDelivery {
   void submit(LoadedEnvelope envelope);
 
   // The home granted these.
-  void take(std::vector<spool::WaitingEnvelope> granted);
+  void take(const std::vector<QueuedRecord>& granted);
 
   // The home forgot what this shard asked for; or it has work, and asks for wants.
   void forget_wants() { asked_ = 0; }
@@ -53,22 +56,40 @@ class SiteDelivery {
   void stop();
   void cut() { pool_.cut(); }
   Task<void> join();
-  std::size_t in_flight() const { return scope_.size() + loaded_.size(); }
+
+  // visit(waiting, host) of every envelope that is here; host is empty while it is sent to none.
+  template <class Visit>
+  void for_each_in_flight(Visit&& visit) const {
+    bool goes_on = true;
+    const auto until = [&](const spool::WaitingEnvelope& waiting, const std::string& host) {
+      goes_on = goes_on && visit(waiting, host);
+      return goes_on;
+    };
+    in_flight_.for_each(until);
+    for (const auto* envelopes : {&loaded_, &lone_}) {
+      for (const LoadedEnvelope& envelope : *envelopes) until(envelope.waiting, std::string());
+    }
+  }
 
  private:
   void pump();
+  void pump_lone();
+  void keep_loaded(LoadedEnvelope envelope);
+  void give_back_unread(const Error& error, QueuedRecord record);
   void begin(LoadedEnvelope envelope, PooledConnection& connection);
   Task<void> attempt(LoadedEnvelope envelope, PooledConnection& connection);
-  Task<void> load(spool::WaitingEnvelope waiting);
+  Task<void> load(QueuedRecord record);
   Task<void> end_expired(spool::WaitingEnvelope waiting);
   Task<void> settle(AttemptResult attempt, spool::WaitingEnvelope waiting);
-  Task<void> record(Outcome outcome, spool::WaitingEnvelope waiting);
+  Task<void> record(Outcome outcome, QueuedRecord left);
   void return_unsent();
   const RetrySettings& retry_of(const spool::WaitingEnvelope& waiting) const;
 
   SiteDeliveryParts parts_;
   Shard& shard_;
+  InFlight in_flight_;
   std::deque<LoadedEnvelope> loaded_;  // ready to be sent, waiting for a slot
+  std::deque<LoadedEnvelope> lone_;    // likewise, for a connection of its own
   std::uint32_t loading_ = 0;
   std::uint32_t asked_ = 0;  // wants that the home has not granted
   bool is_stopping_ = false;

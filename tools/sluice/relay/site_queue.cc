@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/assert.h"
+
 namespace sluice::relay {
 namespace {
 
@@ -11,38 +13,43 @@ Duration patience(std::size_t /*origin*/) { return kOriginPatience; }
 
 void SiteQueue::push(QueuedRecord record, Instant now, Duration wait) {
   if (wait > Duration(0)) {
-    scheduled_.push(now + wait, record.waiting);
+    scheduled_.push(now + wait, record);
     return;
   }
-  ready_.push_back(origin_of(record), now, record.waiting);
+  ready_.push_back(origin_of(record), now, record);
 }
 
-std::vector<spool::WaitingEnvelope> SiteQueue::advance(Instant now, WallTime wall) {
-  std::vector<spool::WaitingEnvelope> expired;
+std::vector<QueuedRecord> SiteQueue::advance(Instant now, WallTime wall) {
+  std::vector<QueuedRecord> expired;
   while (scheduled_.has_due(now)) {
-    spool::WaitingEnvelope waiting = scheduled_.pop();
-    if (waiting.expiry <= wall) {
-      expired.push_back(waiting);
+    const QueuedRecord record = scheduled_.pop();
+    if (record.waiting.expiry <= wall) {
+      expired.push_back(record);
     } else {
-      ready_.push_back(ready_.nobody(), now, waiting);
+      ready_.push_back(ready_.nobody(), now, record);
     }
   }
   return expired;
 }
 
-std::vector<spool::WaitingEnvelope> SiteQueue::take_expired(WallTime wall) {
-  std::vector<spool::WaitingEnvelope> expired;
-  ready_.extract([wall](const spool::WaitingEnvelope& waiting) { return waiting.expiry <= wall; },
-                 [&expired](spool::WaitingEnvelope waiting) { expired.push_back(waiting); });
+std::vector<QueuedRecord> SiteQueue::take_expired(WallTime wall) {
+  std::vector<QueuedRecord> expired;
+  ready_.extract([wall](const QueuedRecord& record) { return record.waiting.expiry <= wall; },
+                 [&expired](const QueuedRecord& record) { expired.push_back(record); });
   return expired;
 }
 
-std::vector<spool::WaitingEnvelope> SiteQueue::grant(std::size_t shard, Instant now) {
-  std::vector<spool::WaitingEnvelope> granted;
+Granted SiteQueue::grant(std::size_t shard, Instant now, WallTime wall) {
+  SLUICE_ASSERT(shard < wanted_.size(), "a shard of this process");
+  Granted granted;
   while (wanted_[shard] > 0) {
-    auto item = ready_.take_for(shard, now, patience);
-    if (!item) break;
-    granted.push_back(*item);
+    auto record = ready_.take_for(shard, now, patience);
+    if (!record) break;
+    if (record->waiting.expiry <= wall) {
+      granted.expired.push_back(*record);
+      continue;
+    }
+    granted.envelopes.push_back(*record);
     --wanted_[shard];
   }
   return granted;

@@ -1,15 +1,14 @@
 // SiteQueue: the envelopes that wait for one site, on its home shard.
 //
 // It decides and never waits: what is due becomes ready, what is ready is granted to the shards
-// that asked, first to the one that holds the body. Knows no sockets and no spool.
+// that asked, first to the one that holds the body. Nothing that has expired is granted. Knows no
+// sockets, no spool and no clock.
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
-#include "relay/dispatcher.h"
 #include "shaping/ready_queue.h"
 #include "shaping/scheduled_queue.h"
 #include "spool/spool.h"
@@ -19,12 +18,22 @@ namespace sluice::relay {
 // How long an envelope is left to the shard that holds its body.
 inline constexpr Duration kOriginPatience = std::chrono::milliseconds(20);
 
-// An envelope on its way to a queue; origin is a shard, or kNobody.
+inline constexpr std::uint16_t kNobody = 0xFFFF;
+
+// An envelope as the queues keep it, and on its way to them and back.
 struct QueuedRecord {
   spool::WaitingEnvelope waiting;
-  std::uint16_t origin;
+  std::uint16_t origin = kNobody;  // the shard that holds its body, or nobody
+  bool goes_alone = false;         // it was in a flight that died: nothing else flies with it
 };
-inline constexpr std::uint16_t kNobody = 0xFFFF;
+static_assert(sizeof(QueuedRecord) <= 64,
+              "ten million envelopes wait in 2 GiB, with room to spare");
+
+// What a shard gets, and what ran out of time instead.
+struct Granted {
+  std::vector<QueuedRecord> envelopes;
+  std::vector<QueuedRecord> expired;
+};
 
 class SiteQueue {
  public:
@@ -38,12 +47,12 @@ class SiteQueue {
   void forget_wants() { wanted_.assign(wanted_.size(), 0); }
 
   // Moves what is due to the ready queue; takes out what has expired.
-  std::vector<spool::WaitingEnvelope> advance(Instant now, WallTime wall);
-  // All that is ready and has expired, for a site that is in backoff.
-  std::vector<spool::WaitingEnvelope> take_expired(WallTime wall);
+  std::vector<QueuedRecord> advance(Instant now, WallTime wall);
+  // All that is ready and has expired, for a site that sends nothing. It looks at every envelope.
+  std::vector<QueuedRecord> take_expired(WallTime wall);
 
   // What the shard gets now, within its wants.
-  std::vector<spool::WaitingEnvelope> grant(std::size_t shard, Instant now);
+  Granted grant(std::size_t shard, Instant now, WallTime wall);
 
   // When advance() or grant() has something to do, if nothing else happens before.
   Instant next(Instant now) const;
@@ -51,6 +60,7 @@ class SiteQueue {
   bool has_ready() const { return !ready_.empty(); }
   std::size_t size() const { return ready_.size() + scheduled_.size(); }
 
+  // Visits each QueuedRecord until visit(record) returns false.
   template <class Visit>
   void for_each_ready(Visit&& visit) const {
     ready_.for_each(std::forward<Visit>(visit));
@@ -64,8 +74,8 @@ class SiteQueue {
   std::size_t origin_of(const QueuedRecord& record) const {
     return record.origin < ready_.nobody() ? record.origin : ready_.nobody();
   }
-  shaping::ReadyQueue<spool::WaitingEnvelope> ready_;
-  shaping::ScheduledQueue<spool::WaitingEnvelope> scheduled_;
+  shaping::ReadyQueue<QueuedRecord> ready_;
+  shaping::ScheduledQueue<QueuedRecord> scheduled_;
   std::vector<std::uint32_t> wanted_;
 };
 
