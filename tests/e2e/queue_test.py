@@ -1,6 +1,7 @@
 """`sluice queue`: what waits, why, and what happened to it so far."""
 
 import json
+import threading
 
 from ports import free_port
 from waiting import wait_for
@@ -54,6 +55,50 @@ def test_list_and_summary_tell_what_waits_and_why(relay):
     assert first in rows and second in rows
     summary = relaying.command("queue", "summary").stdout
     assert "one.example" in summary and "two.example" in summary
+
+
+def test_list_tells_the_last_reply_and_the_next_attempt(relay, server):
+    upstream = server(answers={"RCPT": lambda *_: "450 4.2.1 mailbox busy"})
+    relaying = relay(upstream.address, retry="1h", expire="2h")
+    submit(relaying, ["later@example.net"])
+    wait_for(lambda: "4.2.1 mailbox busy" in relaying.command("queue", "list").stdout, "deferral")
+    row = listed(relaying)["envelopes"][0]
+    assert row["waits_for"] == "retry" and row["state"] == "scheduled" and row["attempts"] == 1
+    assert 3000 < row["next_attempt_in_seconds"] <= 3960 and 0 < row["expires_in_seconds"] <= 7200
+    assert row["last_attempt"]["host"].startswith("127.0.0.1[127.0.0.1]:")
+
+
+def test_a_dead_host_is_named_as_the_reason(relay):
+    port = free_port()
+    relaying = relay(f"127.0.0.1:{port}")
+    message = submit(relaying, ["b@example.net"])
+    wait_for(lambda: "refused" in relaying.command("queue", "summary").stdout, "the reason")
+    for text in (relaying.command("queue", "list").stdout, relaying.command("queue", "show", message).stdout):
+        assert f"127.0.0.1:{port}" in text, text
+
+
+def test_an_envelope_in_flight_is_shown_with_its_host(relay, server):
+    answered = threading.Event()
+
+    def answer(*_):
+        answered.wait(60)
+
+    upstream = server(answers={"END": answer})
+    relaying = relay(upstream.address)
+    message = submit(relaying, ["b@example.net"])
+
+    def shown():
+        return json.loads(relaying.command("queue", "show", message, "--json").stdout)["envelopes"][0]
+
+    try:
+        wait_for(lambda: shown()["state"] == "in flight" and upstream.address in shown()["detail"].replace(
+            "[127.0.0.1]", ""), "envelope in flight")
+        summary = json.loads(relaying.command("queue", "summary", "--json").stdout)
+        assert summary["totals"]["in_flight"] == 1
+        assert "in flight" in relaying.command("queue", "list").stdout
+    finally:
+        answered.set()
+    wait_for(relaying.is_empty, "delivery")
 
 
 def test_unknown_message_is_an_error(relay, server):

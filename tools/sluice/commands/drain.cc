@@ -33,8 +33,14 @@ void print_progress(std::uint64_t queued) {
   std::fflush(stdout);
 }
 
-// Reads progress until the relay says it is over, or is gone. Returns what was left in the queue.
-Result<std::uint64_t> follow(relay::ControlClient& client) {
+// What a drain left in the queue.
+struct Left {
+  std::uint64_t recipients = 0;
+  std::uint64_t without_route = 0;  // of them
+};
+
+// Reads progress until the relay says it is over, or is gone.
+Result<Left> follow(relay::ControlClient& client) {
   std::uint64_t queued = 0;
   for (;;) {
     SLUICE_TRY(line, client.read_line());
@@ -46,7 +52,11 @@ Result<std::uint64_t> follow(relay::ControlClient& client) {
     const auto now = progress["recipients_queued"].get<std::uint64_t>();
     if (now != queued) print_progress(now);
     queued = now;
-    if (progress.contains("is_over") && progress["is_over"] == true) return queued;
+    const bool is_over = progress.contains("is_over") && progress["is_over"] == true;
+    if (!is_over) continue;
+    const auto stuck = progress.find("recipients_without_route");
+    const bool is_told = stuck != progress.end() && stuck->is_number_unsigned();
+    return Left{.recipients = queued, .without_route = is_told ? stuck->get<std::uint64_t>() : 0};
   }
 }
 
@@ -64,14 +74,18 @@ Result<void> drain(const DrainOptions& options) {
   if (!relay::ControlClient::wait_until_gone(path, kEndTimeMax)) {
     return fail(ErrorCode::timed_out, "the drain is over, but the relay has not ended yet");
   }
-  if (left == 0) {
+  if (left.recipients == 0) {
     fmt::print("\nEverything is delivered or has ended otherwise; the relay has ended.\n");
     return {};
   }
-  return fail(ErrorCode::timed_out,
-              fmt::format("the relay has ended with {} recipients queued; they wait in its spool "
-                          "for the next start",
-                          left));
+  std::string sentence = fmt::format(
+      "the relay has ended with {} recipients queued; they wait in its spool for the next start",
+      left.recipients);
+  if (left.without_route > 0) {
+    sentence += fmt::format(" ({} of them have no route: give their domains one in a [[route]])",
+                            left.without_route);
+  }
+  return fail(ErrorCode::timed_out, std::move(sentence));
 }
 
 }  // namespace
@@ -88,7 +102,9 @@ void add_drain_command(CLI::App& app, ExitStatus& status) {
       ->transform(CLI::AsNumberWithUnit(
           std::map<std::string, std::uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}}));
   command->footer(
-      "Returns 0 when nothing is left. Envelopes that wait for a retry are waited for.\n"
+      "Returns 0 when nothing is left. Envelopes that wait for a retry are waited for; those "
+      "whose\n"
+      "domain no route fits are not, and are told of at the end.\n"
       "Example:\n  sluice drain --timeout 10m");
   command->callback([options, &status] {
     auto drained = drain(*options);

@@ -75,6 +75,30 @@ std::string wait_at(const Json& object, const char* key) {
   return is_number ? show_wait(found->get<long long>()) : "-";
 }
 
+std::string age_at(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  const bool is_number = found != object.end() && found->is_number_integer();
+  return is_number ? show_age(found->get<long long>()) : "-";
+}
+
+constexpr std::size_t kReasonBytesMax = 100;
+
+// "route backoff (127.0.0.1:25: connection refused)"
+std::string reason_of(const Json& object) {
+  const std::string name = text_at(object, "waits_for");
+  const auto detail = object.find("detail");
+  const bool has_detail = detail != object.end() && detail->is_string() && *detail != "";
+  if (!has_detail) return name;
+  return shorten(fmt::format("{} ({})", name, detail->get<std::string>()), kReasonBytesMax);
+}
+
+// "127.0.0.1[127.0.0.1]:25: 450 4.2.1 mailbox busy"
+std::string last_reply_of(const Json& envelope) {
+  const Json& attempt = object_at(envelope, "last_attempt");
+  if (attempt.empty()) return "-";
+  return shorten(text_at(attempt, "host") + ": " + text_at(attempt, "reply"), kReasonBytesMax);
+}
+
 void print_summary(const Json& answer) {
   const Json& relay = object_at(answer, "relay");
   fmt::print("{} (sluice {}) is {}, {} shards\n\n", text_at(relay, "hostname"),
@@ -89,7 +113,7 @@ void print_summary(const Json& answer) {
   for (const Json& queue : list_at(answer, "queues")) {
     table.add({text_at(queue, "queue"), text_at(queue, "route"), text_at(queue, "ready"),
                text_at(queue, "scheduled"), text_at(queue, "in_flight"),
-               wait_at(queue, "next_attempt_in_seconds"), text_at(queue, "waits_for")});
+               wait_at(queue, "next_attempt_in_seconds"), reason_of(queue)});
   }
   const Json& totals = object_at(answer, "totals");
   table.add({text_at(totals, "queues") + " queues", "", text_at(totals, "ready"),
@@ -107,16 +131,20 @@ void print_summary(const Json& answer) {
 void print_list(const Json& answer) {
   TextTable table({{"MESSAGE"},
                    {"QUEUE"},
+                   {"AGE", Align::right},
                    {"RECIPIENTS", Align::right},
                    {"ATTEMPTS", Align::right},
                    {"NEXT ATTEMPT"},
+                   {"EXPIRES"},
                    {"WAITS FOR"},
-                   {"EXPIRES"}});
+                   {"LAST REPLY"}});
   for (const Json& envelope : list_at(answer, "envelopes")) {
-    table.add({text_at(envelope, "id"), text_at(envelope, "queue"),
+    const bool is_flying = text_at(envelope, "state") == "in flight";
+    table.add({text_at(envelope, "id"), text_at(envelope, "queue"), age_at(envelope, "age_seconds"),
                text_at(envelope, "recipients_pending"), text_at(envelope, "attempts"),
-               wait_at(envelope, "next_attempt_in_seconds"), text_at(envelope, "waits_for"),
-               text_at(envelope, "expires")});
+               is_flying ? "in flight" : wait_at(envelope, "next_attempt_in_seconds"),
+               wait_at(envelope, "expires_in_seconds"), reason_of(envelope),
+               last_reply_of(envelope)});
   }
   fmt::print("{}", table.to_string());
   if (is_true(answer, "is_complete")) return;
@@ -124,12 +152,14 @@ void print_list(const Json& answer) {
 }
 
 void print_envelope(const Json& envelope) {
-  fmt::print("\nQueue {}\n", text_at(envelope, "queue"));
+  const bool is_flying = text_at(envelope, "state") == "in flight";
+  fmt::print("\nQueue {}, route {}\n", text_at(envelope, "queue"), text_at(envelope, "route"));
   fmt::print("  next attempt  {} ({}), after {} attempts\n",
-             wait_at(envelope, "next_attempt_in_seconds"), text_at(envelope, "next_attempt"),
-             text_at(envelope, "attempts"));
-  fmt::print("  waits for     {}\n", text_at(envelope, "waits_for"));
-  fmt::print("  expires       {}\n", text_at(envelope, "expires"));
+             is_flying ? "in flight" : wait_at(envelope, "next_attempt_in_seconds"),
+             text_at(envelope, "next_attempt"), text_at(envelope, "attempts"));
+  fmt::print("  waits for     {}\n", reason_of(envelope));
+  fmt::print("  expires       {} ({})\n", wait_at(envelope, "expires_in_seconds"),
+             text_at(envelope, "expires"));
   for (const Json& recipient : list_at(envelope, "recipients")) {
     fmt::print("  {:<13} {}\n", text_at(recipient, "state"), text_at(recipient, "address"));
   }
