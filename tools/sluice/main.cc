@@ -6,6 +6,7 @@
 #include "commands/config.h"
 #include "commands/drain.h"
 #include "commands/queue.h"
+#include "commands/release.h"
 #include "commands/serve.h"
 #include "commands/spool.h"
 #include "commands/version.h"
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
   add_check_command(app, status);
   add_config_command(app, status);
   add_queue_command(app, status);
+  add_release_command(app, status);
   add_drain_command(app, status);
   add_spool_command(app, status);
   add_version_command(app);

@@ -46,6 +46,9 @@ Result<Left> follow(relay::ControlClient& client) {
     SLUICE_TRY(line, client.read_line());
     if (!line) return fail(ErrorCode::end_of_stream, "the relay ended before the drain was over");
     const Json progress = Json::parse(*line, nullptr, false);
+    const bool is_refused =
+        progress.is_object() && progress.contains("error") && progress["error"].is_string();
+    if (is_refused) return fail(ErrorCode::refused, progress["error"].get<std::string>());
     const bool is_good = progress.is_object() && progress.contains("recipients_queued") &&
                          progress["recipients_queued"].is_number_unsigned();
     if (!is_good) return fail(ErrorCode::refused, "the relay answered: " + *line);

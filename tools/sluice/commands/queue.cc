@@ -101,8 +101,10 @@ std::string last_reply_of(const Json& envelope) {
 
 void print_summary(const Json& answer) {
   const Json& relay = object_at(answer, "relay");
-  fmt::print("{} (sluice {}) is {}, {} shards\n\n", text_at(relay, "hostname"),
-             text_at(relay, "version"), text_at(relay, "phase"), text_at(relay, "shards"));
+  const bool is_held = text_at(relay, "delivery") == "held";
+  fmt::print("{} (sluice {}) is {}, {} shards{}\n\n", text_at(relay, "hostname"),
+             text_at(relay, "version"), text_at(relay, "phase"), text_at(relay, "shards"),
+             is_held ? "; delivery is held until `sluice release`" : "");
   TextTable table({{"QUEUE"},
                    {"ROUTE"},
                    {"READY", Align::right},

@@ -19,9 +19,16 @@ constexpr const char* kExample =
     "  sluice serve --config /etc/sluice/sluice.toml\n"
     "SIGTERM and Ctrl-C stop it in order, a second one at once; SIGHUP reopens its log file.";
 
-Result<void> serve(const relay::CommandLineSettings& settings) {
-  SLUICE_TRY(config, relay::load_config(settings));
-  SLUICE_TRY(opened, relay::Relay::open(std::move(config)));
+struct ServeOptions {
+  relay::CommandLineSettings settings;
+  bool holds_delivery = false;
+};
+
+Result<void> serve(const ServeOptions& options) {
+  SLUICE_TRY(config, relay::load_config(options.settings));
+  const auto delivery =
+      options.holds_delivery ? relay::DeliveryStart::held : relay::DeliveryStart::at_once;
+  SLUICE_TRY(opened, relay::Relay::open(std::move(config), delivery));
   opened->run();
   return {};
 }
@@ -30,7 +37,8 @@ Result<void> serve(const relay::CommandLineSettings& settings) {
 
 void add_serve_command(CLI::App& app, ExitStatus& status) {
   auto* const command = app.add_subcommand("serve", "Run the relay until it is stopped.");
-  auto settings = std::make_shared<relay::CommandLineSettings>();
+  auto options = std::make_shared<ServeOptions>();
+  relay::CommandLineSettings* const settings = &options->settings;
   command->add_option("--config", settings->config_file, "Configuration file (TOML).");
   command->add_option("--listen", settings->listen,
                       "ADDRESS:PORT to receive mail on; may be given several times.");
@@ -44,9 +52,11 @@ void add_serve_command(CLI::App& app, ExitStatus& status) {
   command->add_option("--hostname", settings->hostname, "Our name in SMTP.");
   command->add_option("--set", settings->set,
                       "KEY=VALUE for any key of the configuration; may be given several times.");
+  command->add_flag("--hold-delivery", options->holds_delivery,
+                    "Take and queue mail, but send none until `sluice release`.");
   command->footer(kExample);
-  command->callback([settings, &status] {
-    auto served = serve(*settings);
+  command->callback([options, &status] {
+    auto served = serve(*options);
     if (served) return;
     fmt::print(stderr, "sluice serve: {}\n", served.error().sentence());
     status.value = kExitFailed;

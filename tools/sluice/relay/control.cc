@@ -77,12 +77,15 @@ Task<Result<std::string>> ControlServer::read_line(Stream& stream) {
 
 Task<void> ControlServer::answer_line(Stream& stream, std::string line) {
   auto request = parse_control_request(line);
-  if (request && request->command == ControlCommand::drain) {
+  const bool is_drain = request && request->command == ControlCommand::drain;
+  if (is_drain && !lifecycle_.is_delivery_held()) {
     co_await answer_drain(stream, *std::move(request));
     co_return;
   }
   std::string text;
-  if (request) {
+  if (is_drain) {
+    text = answer_error("delivery is held, so that a drain would not end: `sluice release` first");
+  } else if (request) {
     text = co_await answer(*std::move(request));
   } else {
     text = answer_error(request.error().sentence());
@@ -97,6 +100,10 @@ Task<std::string> ControlServer::answer(ControlRequest request) {
   SLUICE_ASSERT(request.command != ControlCommand::drain, "a drain answers in several lines");
   if (request.command == ControlCommand::queue_show) {
     co_return co_await answer_show(std::move(request.id));
+  }
+  if (request.command == ControlCommand::release) {
+    lifecycle_.release_delivery();
+    co_return answer_done();
   }
   if (request.command == ControlCommand::queue_list) {
     auto listing = co_await report_.list(request.limit, std::move(request.domain));

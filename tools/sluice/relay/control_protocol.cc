@@ -15,10 +15,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::pair<std::string_view, ControlCommand>, 4> kCommands = {{
+constexpr std::array<std::pair<std::string_view, ControlCommand>, 5> kCommands = {{
     {"queue.summary", ControlCommand::queue_summary},
     {"queue.list", ControlCommand::queue_list},
     {"queue.show", ControlCommand::queue_show},
+    {"release", ControlCommand::release},
     {"drain", ControlCommand::drain},
 }};
 
@@ -208,6 +209,7 @@ std::string answer_overview(const QueueOverview& overview, const RelayFacts& rel
                     {"addresses", relay.addresses},
                     {"shards", relay.shards},
                     {"phase", name_of(relay.phase)},
+                    {"delivery", relay.is_delivery_held ? "held" : "running"},
                     {"uptime_seconds", uptime}}},
                   {"queues", std::move(queues)},
                   {"totals",
@@ -253,6 +255,8 @@ std::string answer_message(spool::MessageId id, const std::vector<ShownEnvelope>
                   {"body", is_8bit ? "8BITMIME" : "7BIT"},
                   {"envelopes", std::move(queued)}});
 }
+
+std::string answer_done() { return line_of({{"ok", true}}); }
 
 std::string answer_progress(const DrainProgress& progress) {
   return line_of({{"ok", true},

@@ -22,7 +22,7 @@ inline constexpr std::size_t kControlRequestBytesMax = 64 * 1024;
 inline constexpr std::uint64_t kControlRowsDefault = 100;
 inline constexpr std::uint64_t kControlRowsMax = 100'000;
 
-enum class ControlCommand : std::uint8_t { queue_summary, queue_list, queue_show, drain };
+enum class ControlCommand : std::uint8_t { queue_summary, queue_list, queue_show, release, drain };
 
 struct ControlRequest {
   ControlCommand command = ControlCommand::queue_summary;
@@ -41,6 +41,7 @@ struct RelayFacts {
   std::vector<std::string> addresses;
   std::size_t shards = 0;
   Phase phase = Phase::starting;
+  bool is_delivery_held = false;
   Duration uptime{0};
 };
 
@@ -50,6 +51,7 @@ std::string answer_overview(const QueueOverview& overview, const RelayFacts& rel
 std::string answer_listing(const QueueListing& listing, WallTime now);
 std::string answer_message(spool::MessageId id, const std::vector<ShownEnvelope>& envelopes,
                            WallTime now);
+std::string answer_done();
 std::string answer_progress(const DrainProgress& progress);
 
 }  // namespace sluice::relay

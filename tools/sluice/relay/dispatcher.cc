@@ -25,7 +25,7 @@ class SharedDispatch final : public DispatcherGroup,
                              public std::enable_shared_from_this<SharedDispatch> {
  public:
   SharedDispatch(std::shared_ptr<const RelayConfig> relay_config, spool::Spool& envelopes,
-                 ShardGroup& group);
+                 ShardGroup& group, DeliveryStart start);
 
   std::unique_ptr<Dispatcher> open(Shard& shard) override;
   void recover(std::vector<spool::WaitingEnvelope> envelopes) override;
@@ -37,6 +37,7 @@ class SharedDispatch final : public DispatcherGroup,
   std::shared_ptr<const RelayConfig> config;
   spool::Spool& spool;
   ShardGroup& shards;
+  DeliveryStart start;
   RouteResolver routes;
   std::vector<std::unique_ptr<Site>> sites;  // by route; last: where nothing without one leaves
   LimitCell node_connections;
@@ -132,6 +133,7 @@ class ShardDispatcher final : public Dispatcher {
 
   void submit(FreshEnvelope envelope) override;
   Task<void> run() override;
+  void release() override;
   void stop(Deadline deadline) override;
   std::vector<QueueSummary> summarise() const override;
   std::vector<QueuedEnvelope> list(std::size_t most) const override;
@@ -153,6 +155,7 @@ class ShardDispatcher final : public Dispatcher {
   void post_soon(std::size_t site);
   Task<void> post(std::size_t site);
   Task<void> keep(std::size_t site);
+  Deadline time_to_serve(std::size_t site) const;
   void serve(std::size_t site);
   void grant(std::size_t site);
   void stop_waiting(std::size_t site);
@@ -171,15 +174,18 @@ class ShardDispatcher final : public Dispatcher {
   std::unordered_map<std::uint32_t, std::size_t> site_by_queue_;
   Event stopped_;
   Deadline stop_deadline_ = Deadline::never();
+  bool is_held_;
   bool is_stopping_ = false;
   TaskScope scope_;
 };
 
 SharedDispatch::SharedDispatch(std::shared_ptr<const RelayConfig> relay_config,
-                               spool::Spool& envelopes, ShardGroup& group)
+                               spool::Spool& envelopes, ShardGroup& group,
+                               DeliveryStart delivery_start)
     : config(std::move(relay_config)),
       spool(envelopes),
       shards(group),
+      start(delivery_start),
       routes(config->routes),
       node_connections(config->limits.outgoing_connections),
       resolver(group),
@@ -190,6 +196,8 @@ SharedDispatch::SharedDispatch(std::shared_ptr<const RelayConfig> relay_config,
     sites.push_back(std::make_unique<Site>(name, route.smart_hosts,
                                            route.connections.value_or(config->delivery.connections),
                                            ShardId(home)));
+    // Nobody sends past what waits at home.
+    sites.back()->home_waits.store(start == DeliveryStart::held);
   }
   sites.push_back(std::make_unique<Site>("", std::vector<SmartHost>(), 0, ShardId(0)));
 }
@@ -243,6 +251,7 @@ ShardDispatcher::ShardDispatcher(std::shared_ptr<SharedDispatch> shared, Shard& 
       metrics_(shard.metrics()),
       sites_(shared_->sites.size()),
       stopped_(shard),
+      is_held_(shared_->start == DeliveryStart::held),
       scope_(shard.run_queue()) {
   for (std::size_t site = 0; site < sites_.size(); ++site) open_site(site);
   shared_->dispatchers[shard_.id().value()] = this;
@@ -363,15 +372,20 @@ void ShardDispatcher::wake_homes() {
 // The task of a home queue: grants what is ready, sleeps until something is due.
 Task<void> ShardDispatcher::keep(std::size_t site) {
   while (!is_stopping_) {
-    serve(site);
-    const Instant now = shard_.clock().now();
-    Instant next = std::min(sites_[site].queue->next(now), now + kQueueCheck);
-    const Instant backoff = shared_->sites[site]->backoff_until(now);
-    if (sites_[site].queue->has_ready()) next = std::min({next, backoff, now + kExpiryCheck});
-    const Deadline deadline = Deadline::at(std::max(next, now + std::chrono::milliseconds(1)));
+    if (!is_held_) serve(site);
+    const Deadline deadline = time_to_serve(site);
     auto woken = co_await sites_[site].changed->wait(deadline);
     if (!woken && woken.error().code() == ErrorCode::cancelled) co_return;
   }
+}
+
+Deadline ShardDispatcher::time_to_serve(std::size_t site) const {
+  if (is_held_) return Deadline::never();  // release() wakes the task
+  const Instant now = shard_.clock().now();
+  Instant next = std::min(sites_[site].queue->next(now), now + kQueueCheck);
+  const Instant backoff = shared_->sites[site]->backoff_until(now);
+  if (sites_[site].queue->has_ready()) next = std::min({next, backoff, now + kExpiryCheck});
+  return Deadline::at(std::max(next, now + std::chrono::milliseconds(1)));
 }
 
 // Whether hosts are in backoff is the shards' matter: who has a connection open sends over it, and
@@ -448,6 +462,11 @@ Task<void> ShardDispatcher::run() {
   co_await scope_.close();
 }
 
+void ShardDispatcher::release() {
+  is_held_ = false;
+  wake_homes();
+}
+
 void ShardDispatcher::stop(Deadline deadline) {
   is_stopping_ = true;
   stop_deadline_ = deadline;
@@ -481,7 +500,7 @@ bool ShardDispatcher::visit_site(std::size_t index, Visit& visit) const {
   if (sites_[index].queue == nullptr || !goes_on) return goes_on;
   QueuedEnvelope ready = row_of(site, EnvelopeState::ready);
   const ReadyWait wait = ready_wait_of(site, shared_->node_connections, shard_.clock());
-  ready.waits_for = wait.name;
+  ready.waits_for = is_held_ && site.has_hosts() ? "delivery held" : wait.name;
   ready.detail = site.trouble();
   sites_[index].queue->for_each_ready([&](const QueuedRecord& record) {
     spool::WaitingEnvelope waiting = record.waiting;
@@ -554,8 +573,9 @@ std::uint64_t ShardDispatcher::pending() const {
 }  // namespace
 
 std::shared_ptr<DispatcherGroup> DispatcherGroup::make(std::shared_ptr<const RelayConfig> config,
-                                                       spool::Spool& spool, ShardGroup& shards) {
-  return std::make_shared<SharedDispatch>(std::move(config), spool, shards);
+                                                       spool::Spool& spool, ShardGroup& shards,
+                                                       DeliveryStart start) {
+  return std::make_shared<SharedDispatch>(std::move(config), spool, shards, start);
 }
 
 }  // namespace sluice::relay

@@ -43,7 +43,8 @@ struct QueueSummary {
   std::uint64_t scheduled = 0;  // waiting for their next attempt
   std::uint64_t in_flight = 0;
   WallTime next_attempt{0};  // earliest; 0: none
-  std::string waits_for;     // "retry", "connection slot...", "route backoff", "no route"
+  std::string waits_for;     // "retry", "connection slot...", "route backoff", "no route",
+                             // "delivery held"
   std::string detail;        // of the wait: which host fails, and how; empty: nothing to say
 };
 
@@ -79,6 +80,9 @@ class Dispatcher {
   // Runs the shard's part of dispatching until stop(): connection pools, home queues.
   virtual Task<void> run() = 0;
 
+  // Ends the hold with which the group was made, if it was.
+  virtual void release() = 0;
+
   // Stops granting and sending new messages; run() ends when those in flight have ended, or at the
   // deadline. Their outcomes are recorded.
   virtual void stop(Deadline deadline) = 0;
@@ -92,11 +96,16 @@ class Dispatcher {
   virtual std::uint64_t pending() const = 0;
 };
 
+// Whether mail is sent from the start, or waits at home until every shard was told to release it.
+// While it is held no envelope ends, not even by its age.
+enum class DeliveryStart : std::uint8_t { at_once, held };
+
 class DispatcherGroup {
  public:
   // One per process. `spool` and `shards` outlive it.
   static std::shared_ptr<DispatcherGroup> make(std::shared_ptr<const RelayConfig> config,
-                                               spool::Spool& spool, ShardGroup& shards);
+                                               spool::Spool& spool, ShardGroup& shards,
+                                               DeliveryStart start);
   virtual ~DispatcherGroup() = default;
 
   // On the shard's own thread, once per shard.

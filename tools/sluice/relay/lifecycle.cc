@@ -64,26 +64,33 @@ void Lifecycle::request_stop() {
   changed_.notify_all();
 }
 
+void Lifecycle::release_delivery() {
+  if (!std::exchange(is_delivery_held_, false)) return;
+  SLUICE_LOG(info, "delivery_released");
+  parts_.tell_all(shard_, [](ShardPart& part) { part.dispatcher().release(); });
+}
+
 void Lifecycle::request_drain(Deadline deadline) {
+  SLUICE_ASSERT(!is_delivery_held_, "a drain delivers, or it never ends");
   is_drain_requested_ = true;
   drain_deadline_ = deadline;
   changed_.notify_all();
 }
 
-Task<void> Lifecycle::run(std::function<void()> on_open,
-                          std::function<Task<void>()> before_leaving) {
+Task<void> Lifecycle::run(Steps steps) {
   SLUICE_ASSERT(shard_.is_current(), "the lifecycle lives on shard 0");
   co_await wait_for_parts();
-  on_open();
+  steps.on_open();
   enter(Phase::running);
   co_await wait_for_request();
   co_await listener_.stop();
   if (!is_stop_requested_) co_await drain();
   enter(Phase::stopping);
+  steps.on_stopping();
   co_await stop_delivery();
   is_over_ = true;
   changed_.notify_all();
-  co_await before_leaving();
+  co_await steps.before_leaving();
   parts_.tell_all(shard_, [](ShardPart& part) { part.leave(); });
 }
 

@@ -41,13 +41,24 @@ class Lifecycle {
 
   // From shard 0: a graceful stop; asked again, a hurried one.
   void request_stop();
+  // Before the parts open, and while nothing was released: mail is taken and queued, none is sent.
+  void hold_delivery() { is_delivery_held_ = true; }
+  bool is_delivery_held() const { return is_delivery_held_; }
+  // From shard 0: what was held goes out.
+  void release_delivery();
+
   // From shard 0: deliver what is queued, until the deadline, then stop. What no route fits is
-  // left.
+  // left. Not while delivery is held.
   void request_drain(Deadline deadline);
 
-  // `on_open` runs when every part is open; then waits for a request and leads to the end. When it
-  // returns every shard was told to leave.
-  Task<void> run(std::function<void()> on_open, std::function<Task<void>()> before_leaving);
+  // What others do on the way: when every part is open, when the stop begins, when it is over.
+  struct Steps {
+    std::function<void()> on_open;
+    std::function<void()> on_stopping;
+    std::function<Task<void>()> before_leaving;
+  };
+  // Waits for a request and leads to the end. When it returns every shard was told to leave.
+  Task<void> run(Steps steps);
 
   DrainProgress progress() const;
   // Until something changes; timed_out at the deadline, cancelled when the task is.
@@ -77,6 +88,7 @@ class Lifecycle {
   bool is_drain_requested_ = false;
   bool is_over_ = false;
   std::uint64_t recipients_without_route_ = 0;
+  bool is_delivery_held_ = false;
   Deadline drain_deadline_ = Deadline::never();
 };
 

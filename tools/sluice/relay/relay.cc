@@ -74,11 +74,12 @@ Result<Relay::Sockets> Relay::open_sockets(const RelayConfig& config) {
       .listeners = std::move(listeners), .http = std::move(http), .control = *std::move(control)};
 }
 
-Result<std::unique_ptr<Relay>> Relay::open(std::shared_ptr<const RelayConfig> config) {
+Result<std::unique_ptr<Relay>> Relay::open(std::shared_ptr<const RelayConfig> config,
+                                           DeliveryStart delivery) {
   SignalWatcher::block_signals();
   SLUICE_TRY(fitting, plan_open_files(std::move(config)));
   SLUICE_TRY(sockets, open_sockets(*fitting));
-  std::unique_ptr<Relay> relay(new Relay(std::move(fitting), std::move(sockets)));
+  std::unique_ptr<Relay> relay(new Relay(std::move(fitting), std::move(sockets), delivery));
   SLUICE_TRY(signals, SignalWatcher::open());
   relay->signals_ = std::move(signals);
   if (auto opened = relay->open_spool(); !opened) {
@@ -90,8 +91,9 @@ Result<std::unique_ptr<Relay>> Relay::open(std::shared_ptr<const RelayConfig> co
   return relay;
 }
 
-Relay::Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets)
+Relay::Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets, DeliveryStart delivery)
     : config_(std::move(config)),
+      delivery_(delivery),
       started_(Clock().now()),
       listen_sockets_(std::move(sockets.listeners)),
       http_socket_(std::move(sockets.http)),
@@ -136,7 +138,7 @@ Result<void> Relay::start_shards() {
                      .routes = RouteResolver(config_->routes),
                      .spool = *spool_,
                      .budget = reception_budget_,
-                     .dispatchers = DispatcherGroup::make(config_, *spool_, *shards_)});
+                     .dispatchers = DispatcherGroup::make(config_, *spool_, *shards_, delivery_)});
   parts_ = std::make_unique<ShardParts>(*shards_);
   listener_ = std::make_unique<Listener>(
       first, *config_, shards_->size(), [this, &first](ShardId to, NewConnection connection) {
@@ -144,9 +146,12 @@ Result<void> Relay::start_shards() {
                      [this, to, connection] { parts_->at(to).sessions().open(connection); });
       });
   lifecycle_ = std::make_unique<Lifecycle>(first, *parts_, *spool_, *listener_);
+  if (delivery_ == DeliveryStart::held) lifecycle_->hold_delivery();
   control_ = std::make_unique<ControlServer>(first, QueueReport(first, *parts_, *spool_),
                                              *lifecycle_, [this] { return facts(); });
   http_ = std::make_unique<HttpServer>(first, admin_pages(*shards_, *spool_, *lifecycle_));
+  service_manager_ = std::make_unique<ServiceManager>(first, ServiceEnvironment::read(),
+                                                      [this] { return ask_state(); });
   return {};
 }
 
@@ -173,9 +178,10 @@ Task<void> Relay::run_shard(Shard& shard) {
 }
 
 Task<void> Relay::lead() {
-  std::function<void()> open = [this] { on_open(); };
-  std::function<Task<void>()> before_leaving = [this] { return finish_answers(); };
-  co_await lifecycle_->run(std::move(open), std::move(before_leaving));
+  Lifecycle::Steps steps{.on_open = [this] { on_open(); },
+                         .on_stopping = [this] { service_manager_->say_stopping(); },
+                         .before_leaving = [this] { return finish_answers(); }};
+  co_await lifecycle_->run(std::move(steps));
 }
 
 void Relay::on_open() {
@@ -184,11 +190,13 @@ void Relay::on_open() {
   control_->start(control_socket_);
   if (http_socket_ != nullptr) http_->start(*http_socket_);
   say_ready();
+  service_manager_->start();
 }
 
 Task<void> Relay::finish_answers() {
   co_await control_->finish();
   co_await http_->stop();
+  co_await service_manager_->stop();
 }
 
 void Relay::start_spool() {
@@ -226,7 +234,22 @@ RelayFacts Relay::facts() const {
                     .addresses = addresses_,
                     .shards = shards_->size(),
                     .phase = lifecycle_->progress().phase,
+                    .is_delivery_held = lifecycle_->is_delivery_held(),
                     .uptime = Clock().now() - started_};
+}
+
+// Every shard answers a letter, or there is no answer.
+Task<Result<std::string>> Relay::ask_state() {
+  const std::function<std::size_t(ShardPart&)> count_sessions = [](ShardPart& part) {
+    return part.sessions().size();
+  };
+  SLUICE_CO_TRY(sessions, co_await parts_->ask_all(shards_->at(ShardId(0)), count_sessions));
+  std::size_t clients = 0;
+  for (const std::size_t of_shard : sessions) clients += of_shard;
+  const std::string_view held = lifecycle_->is_delivery_held() ? ", delivery is held" : "";
+  co_return fmt::format("{}: {} clients, {} recipients queued{}",
+                        name_of(lifecycle_->progress().phase), clients, spool_->accounting().queued,
+                        held);
 }
 
 void Relay::say_ready() const {

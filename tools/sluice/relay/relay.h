@@ -18,6 +18,7 @@
 #include "relay/control.h"
 #include "relay/lifecycle.h"
 #include "relay/listener.h"
+#include "relay/service_manager.h"
 #include "relay/shard_parts.h"
 #include "spool/spool.h"
 
@@ -25,7 +26,8 @@ namespace sluice::relay {
 
 class Relay {
  public:
-  static Result<std::unique_ptr<Relay>> open(std::shared_ptr<const RelayConfig> config);
+  static Result<std::unique_ptr<Relay>> open(std::shared_ptr<const RelayConfig> config,
+                                             DeliveryStart delivery);
   ~Relay();
 
   // Serves until a signal or a drain ends it, in order. Call it once.
@@ -38,7 +40,7 @@ class Relay {
     std::unique_ptr<ListenSocket> http;  // null: not served
     ListenSocket control;
   };
-  Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets);
+  Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets, DeliveryStart delivery);
 
   static Result<Sockets> open_sockets(const RelayConfig& config);
   static Result<std::unique_ptr<ListenSocket>> open_http(const RelayConfig& config);
@@ -52,9 +54,11 @@ class Relay {
   void start_spool();
   void on_signal(int signal);
   RelayFacts facts() const;
+  Task<Result<std::string>> ask_state();
   void say_ready() const;
 
   std::shared_ptr<const RelayConfig> config_;
+  DeliveryStart delivery_;
   Instant started_;
   std::vector<std::string> addresses_;
   std::vector<BoundListener> listen_sockets_;  // until the listener takes them
@@ -72,6 +76,7 @@ class Relay {
   std::unique_ptr<Lifecycle> lifecycle_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<ServiceManager> service_manager_;
 };
 
 }  // namespace sluice::relay
