@@ -49,7 +49,8 @@ def route(smart_hosts, domains=("*",), connections=None):
 
 class Relay:
     def __init__(self, directory, routes, *, shards=2, retry="1s", expire="1h", connections=4, depth=8,
-                 top="", listener="", limits="", disk_free="1MB", admin="", environment=None, arguments=()):
+                 top="", listener="", limits="", disk_free="1MB", admin="", environment=None, arguments=(),
+                 process_limits=None):
         self.directory = Path(directory)
         self.port = free_port()
         self.shards = shards
@@ -58,6 +59,7 @@ class Relay:
             depth=depth, top=top, listener=listener, limits=limits, disk_free=disk_free,
             admin=admin, port=self.port)
         self.environment = environment
+        self.process_limits = process_limits  # run in the new process
         self.arguments = arguments  # more of `sluice serve`
         self.program = None
 
@@ -79,7 +81,8 @@ class Relay:
 
     def start(self):
         """Starts it and waits until it answers."""
-        self.program = Program("relay", self.directory, self.serve_command(), self.environment)
+        self.program = Program("relay", self.directory, self.serve_command(), self.environment,
+                               self.process_limits)
         wait_for(lambda: self.answers() or not self.program.is_running(), "relay that answers")
         assert self.program.is_running(), self.program.errors()
         return self
