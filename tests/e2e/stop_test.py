@@ -1,6 +1,7 @@
 """Stopping in order: what is in flight finishes, nothing is lost, and the next start goes on."""
 
 import signal
+import threading
 
 from load import all_arrived, duplicates
 from ports import free_port
@@ -44,6 +45,25 @@ def test_transaction_in_flight_finishes_before_the_stop(relay, server):
     relaying.start()
     wait_for(lambda: upstream.messages, "delivery after the next start")
     assert len(upstream.messages) == 1
+
+
+def test_connection_that_opens_during_the_stop_is_closed_in_order(relay, server):
+    """It has nothing to send any more, and must not be kept as an idle one is."""
+    connected, stopping = threading.Event(), threading.Event()
+    def greet(*_):
+        connected.set()
+        stopping.wait(60)
+    upstream = server(answers={"CONNECT": greet})
+    relaying = relay(upstream.address, arguments=("--set", "delivery.timeouts.idle=1h"))
+    with Wire(relaying.port) as wire:
+        wire.hello()
+        assert wire.submit(MESSAGE).code == 250
+    wait_for(connected.is_set, "connection to the upstream")
+    relaying.program.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: "phase=stopping" in relaying.log(), "stop")
+    stopping.set()
+    assert relaying.program.wait() == 0
+    assert upstream.commands()[-1] == "QUIT" and not upstream.messages
 
 
 def test_idle_connection_is_told_of_the_stop(relay, server):

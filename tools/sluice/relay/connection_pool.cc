@@ -144,6 +144,7 @@ Task<bool> ConnectionPool::live_at(std::size_t host) {
   parts_.metrics.connections.add(1);
   PooledConnection& connection = **opened;
   connections_.push_back(&connection);
+  connection.is_retired = is_stopping_;  // stop() was called while it was being opened
   --opening_;
   on_room_();
   co_await serve(connection);
