@@ -96,7 +96,7 @@ TEST(ReadConfig, TakesEveryKeyOfThisVersion) {
     [limits]
     message_size = "1MB"
     recipients_per_message = 10
-    memory = "1MiB"
+    memory = "4MiB"
     disk_free = "0B"
     received_headers = 20
     outgoing_connections = 30
@@ -310,7 +310,7 @@ TEST(LoadConfig, NamesTheOptionThatIsWrong) {
       "--listen: found \"127.0.0.1\", expected an address:port such as \"127.0.0.1:2525\"\n"
       "--allow: found \"10.0.0.1/8\", expected a network such as \"192.0.2.0/24\"\n"
       "--smart-host: found \"nowhere\", expected a host:port such as \"smtp.example.net:25\"\n"
-      "--set limits.memory: found \"lots\", expected a size from \"1MiB\" to \"4TiB\", such "
+      "--set limits.memory: found \"lots\", expected a size from \"4MiB\" to \"4TiB\", such "
       "as \"50MB\"");
 }
 

@@ -108,7 +108,7 @@ constexpr auto kLimitKeys = std::tuple{
         "The largest message that is accepted; announced by SIZE."),
     key("recipients_per_message", &LimitSettings::recipients_per_message, range(1, 50'000),
         "Recipients of one message; further ones get 452."),
-    key("memory", &LimitSettings::memory, range(mebibytes(1), gibibytes(4096)),
+    key("memory", &LimitSettings::memory, range(mebibytes(4), gibibytes(4096)),
         "Memory for bodies, on the whole node."),
     key("disk_free", &LimitSettings::disk_free, range(ByteCount(0), gibibytes(1 << 20)),
         "Free space on the spool's disk below which new mail is answered 452."),

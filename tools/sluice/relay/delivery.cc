@@ -25,6 +25,7 @@ class EnvelopeBody final : public smtp::OutgoingBody {
       pieces_.push_back(envelope_.message.trace_header);
       if (envelope_.body_parts == 0 && envelope_.body != nullptr) append(*envelope_.body);
     } else if (next_part_ < envelope_.body_parts) {
+      part_.reset();  // first, or two parts must fit into the budget at once
       SLUICE_CO_TRY(part, co_await spool_.read_part(shard_, envelope_.waiting.key, next_part_));
       ++next_part_;
       part_ = std::move(part);
