@@ -146,5 +146,21 @@ TEST(Judge, KeepsThe421ThatLeftAMessageUntried) {
   EXPECT_FALSE(is_served(attempt));
 }
 
+// Recorded before the next transaction: only what will not be attempted again, and no attempt used.
+TEST(TakeEnded, GivesThoseThatEndedAndKeepsTheDeferred) {
+  AttemptResult attempt = attempt_for(3);
+  attempt.counts = AttemptCounts::yes;
+  attempt.recipients[0].outcome = RecipientOutcome::delivered;
+  attempt.recipients[2].outcome = RecipientOutcome::failed;
+  const AttemptResult ended = take_ended(attempt);
+  ASSERT_EQ(ended.recipients.size(), 2u);
+  EXPECT_EQ(ended.recipients[0].position, 0);
+  EXPECT_EQ(ended.recipients[1].position, 2);
+  EXPECT_EQ(ended.counts, AttemptCounts::no);
+  ASSERT_EQ(attempt.recipients.size(), 1u);
+  EXPECT_EQ(attempt.recipients[0].position, 1);
+  EXPECT_EQ(attempt.counts, AttemptCounts::yes);
+}
+
 }  // namespace
 }  // namespace sluice::relay

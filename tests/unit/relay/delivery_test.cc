@@ -77,8 +77,12 @@ class DeliveryTest : public testing::Test {
     smtp::ClientSession session(*test.shard_, settings, std::move(stream));
     auto opened = co_await session.open();
     EXPECT_TRUE(opened.has_value());
-    auto delivered = co_await deliver(*test.shard_, test.spool_, session, test.envelope_);
-    result = std::move(delivered);
+    result.emplace(AttemptResult{
+        .key = test.envelope_.waiting.key, .recipients = {}, .counts = AttemptCounts::no});
+    while (!test.envelope_.pending.empty()) {
+      auto part = co_await deliver_some(*test.shard_, test.spool_, session, test.envelope_);
+      merge(std::move(part), *result);
+    }
     const Deadline deadline = soon(*test.shard_);
     co_await session.close(deadline);
   }

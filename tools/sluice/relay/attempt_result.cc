@@ -67,4 +67,35 @@ void judge(const TransactionResult& result, AttemptResult& attempt) {
                       result.end == TransactionEnd::body_failed;
 }
 
+void merge(AttemptResult part, AttemptResult& whole) {
+  const bool is_left = std::ranges::any_of(part.recipients, [](const RecipientAttempt& one) {
+    return one.outcome == RecipientOutcome::deferred;
+  });
+  if (part.counts == AttemptCounts::yes && is_left) whole.counts = AttemptCounts::yes;
+  for (RecipientAttempt& recipient : part.recipients) {
+    whole.recipients.push_back(std::move(recipient));
+  }
+  whole.is_broken = whole.is_broken || part.is_broken;
+  whole.is_throttled = whole.is_throttled || part.is_throttled;
+  whole.duplicate_possible = whole.duplicate_possible || part.duplicate_possible;
+  whole.duration += part.duration;
+  if (!part.error.empty()) whole.error = std::move(part.error);
+}
+
+AttemptResult take_ended(AttemptResult& attempt) {
+  AttemptResult ended{.key = attempt.key,
+                      .recipients = {},
+                      .counts = AttemptCounts::no,
+                      .route = attempt.route,
+                      .host = attempt.host,
+                      .duration = attempt.duration};
+  std::vector<RecipientAttempt> left;
+  for (RecipientAttempt& recipient : attempt.recipients) {
+    const bool has_ended = recipient.outcome != RecipientOutcome::deferred;
+    (has_ended ? ended.recipients : left).push_back(std::move(recipient));
+  }
+  attempt.recipients = std::move(left);
+  return ended;
+}
+
 }  // namespace sluice::relay

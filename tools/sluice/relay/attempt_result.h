@@ -47,6 +47,14 @@ struct AttemptResult {
 // Whether the peer has answered for the message, with anything but a farewell.
 bool is_served(const AttemptResult& attempt);
 
+// One transaction's part of an attempt goes into the whole. Only what is deferred can use an
+// attempt up: a peer that took some recipients and left before the others were tried cost them
+// nothing.
+void merge(AttemptResult part, AttemptResult& whole);
+
+// Takes out the recipients that have ended; the others stay. What is taken uses no attempt.
+AttemptResult take_ended(AttemptResult& attempt);
+
 // Fills in what a transaction meant for attempt.recipients, which name those it was sent to.
 void judge(const smtp::TransactionResult& result, AttemptResult& attempt);
 

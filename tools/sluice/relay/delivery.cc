@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/assert.h"
 #include "core/shard.h"
 
 namespace sluice::relay {
@@ -57,23 +58,6 @@ void append_recipient(const LoadedEnvelope& envelope, std::uint16_t position,
                                                 .stage = smtp::ReplyStage::mail});
 }
 
-// One transaction's part of an attempt goes into the whole. Only what is deferred can use an
-// attempt up: a peer that took some recipients and left before the others were tried cost them
-// nothing.
-void merge(AttemptResult part, AttemptResult& whole) {
-  const bool is_left = std::ranges::any_of(part.recipients, [](const RecipientAttempt& one) {
-    return one.outcome == RecipientOutcome::deferred;
-  });
-  if (part.counts == AttemptCounts::yes && is_left) whole.counts = AttemptCounts::yes;
-  for (RecipientAttempt& recipient : part.recipients) {
-    whole.recipients.push_back(std::move(recipient));
-  }
-  whole.is_broken = whole.is_broken || part.is_broken;
-  whole.is_throttled = whole.is_throttled || part.is_throttled;
-  whole.duplicate_possible = whole.duplicate_possible || part.duplicate_possible;
-  if (!part.error.empty()) whole.error = std::move(part.error);
-}
-
 // Takes out the recipients for a next transaction. A peer that had too many before it took any
 // would say so for ever: then they are deferred, and the attempt counts.
 std::vector<std::uint16_t> take_postponed(AttemptResult& part) {
@@ -112,34 +96,30 @@ Task<Result<LoadedEnvelope>> load_envelope(Shard& shard, spool::Spool& spool,
   co_return loaded;
 }
 
-Task<AttemptResult> deliver(Shard& shard, spool::Spool& spool, smtp::ClientSession& session,
-                            const LoadedEnvelope& envelope) {
+Task<AttemptResult> deliver_some(Shard& shard, spool::Spool& spool, smtp::ClientSession& session,
+                                 LoadedEnvelope& envelope) {
+  SLUICE_ASSERT(!envelope.pending.empty(), "somebody is to get it");
   const Instant start = shard.clock().now();
-  AttemptResult whole{.key = envelope.waiting.key, .recipients = {}, .counts = AttemptCounts::no};
-  std::vector<std::uint16_t> left = envelope.pending;
-  std::size_t most = kRecipientsPerTransaction;
-  while (!left.empty()) {
-    const std::size_t count = std::min(most, left.size());
-    AttemptResult part{.key = envelope.waiting.key, .recipients = {}, .counts = AttemptCounts::no};
-    EnvelopeBody body(shard, spool, envelope);
-    smtp::OutgoingMessage message{.reverse_path = envelope.message.reverse_path,
-                                  .recipients = {},
-                                  .body_type = envelope.message.body_type,
-                                  .body = &body};
-    for (std::size_t i = 0; i < count; ++i) {
-      append_recipient(envelope, left[i], part);
-      message.recipients.push_back(envelope.recipients[left[i]]);
-    }
-    const auto result = co_await session.send(std::move(message));
-    judge(result, part);
-    const auto postponed = take_postponed(part);
-    if (!postponed.empty()) most = count - postponed.size();
-    left.erase(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(count));
-    left.insert(left.begin(), postponed.begin(), postponed.end());
-    merge(std::move(part), whole);
+  std::vector<std::uint16_t>& left = envelope.pending;
+  const std::size_t count = std::min(envelope.recipients_at_once, left.size());
+  AttemptResult part{.key = envelope.waiting.key, .recipients = {}, .counts = AttemptCounts::no};
+  EnvelopeBody body(shard, spool, envelope);
+  smtp::OutgoingMessage message{.reverse_path = envelope.message.reverse_path,
+                                .recipients = {},
+                                .body_type = envelope.message.body_type,
+                                .body = &body};
+  for (std::size_t i = 0; i < count; ++i) {
+    append_recipient(envelope, left[i], part);
+    message.recipients.push_back(envelope.recipients[left[i]]);
   }
-  whole.duration = shard.clock().now() - start;
-  co_return whole;
+  const auto result = co_await session.send(std::move(message));
+  judge(result, part);
+  const auto postponed = take_postponed(part);
+  if (!postponed.empty()) envelope.recipients_at_once = count - postponed.size();
+  left.erase(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(count));
+  left.insert(left.begin(), postponed.begin(), postponed.end());
+  part.duration = shard.clock().now() - start;
+  co_return part;
 }
 
 }  // namespace sluice::relay

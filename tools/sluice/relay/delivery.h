@@ -25,15 +25,17 @@ struct LoadedEnvelope {
   std::uint64_t body_bytes = 0;
   std::uint32_t body_parts = 0;  // 0: `body` holds it
   std::shared_ptr<const ByteChain> body;
-  bool goes_alone = false;  // nothing else in its flight
+  bool goes_alone = false;                                     // nothing else in its flight
+  std::size_t recipients_at_once = kRecipientsPerTransaction;  // fewer where the peer said so
 };
 
 // Reads what the attempt needs from the spool.
 Task<Result<LoadedEnvelope>> load_envelope(Shard& shard, spool::Spool& spool,
                                            spool::WaitingEnvelope waiting, spool::ReadBody body);
 
-// Sends it, in as many transactions as its recipients need, and says what became of each.
-Task<AttemptResult> deliver(Shard& shard, spool::Spool& spool, smtp::ClientSession& session,
-                            const LoadedEnvelope& envelope);
+// Sends it in one transaction, to as many of the pending recipients as that takes, and says what
+// became of each. Who is still pending goes in the next one.
+Task<AttemptResult> deliver_some(Shard& shard, spool::Spool& spool, smtp::ClientSession& session,
+                                 LoadedEnvelope& envelope);
 
 }  // namespace sluice::relay

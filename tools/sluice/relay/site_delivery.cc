@@ -106,12 +106,20 @@ Task<void> SiteDelivery::attempt(LoadedEnvelope envelope, PooledConnection& conn
   InFlight::Entry entry(in_flight_, envelope.waiting);
   entry.set_host(&connection.host_name);
   parts_.pool.metrics.in_flight.add(1);
-  AttemptResult result = co_await deliver(shard_, parts_.spool, *connection.session, envelope);
+  AttemptResult result{.key = envelope.waiting.key,
+                       .recipients = {},
+                       .counts = AttemptCounts::no,
+                       .route = parts_.pool.site.name(),
+                       .host = connection.host_name};
+  while (!envelope.pending.empty()) {
+    // Outcomes of a transaction do not wait for the next one: a crash would send it all again.
+    co_await record_ended(result, envelope.waiting);
+    auto part = co_await deliver_some(shard_, parts_.spool, *connection.session, envelope);
+    if (is_served(part)) pool_.note_served(connection);
+    merge(std::move(part), result);
+  }
   parts_.pool.metrics.in_flight.add(-1);
-  result.route = parts_.pool.site.name();
-  result.host = connection.host_name;
   if (result.is_throttled) connection.session->limit_depth(1);
-  if (is_served(result)) pool_.note_served(connection);
   entry.set_host(nullptr);
   pool_.end_attempt(connection);
   envelope.body.reset();
@@ -171,6 +179,21 @@ Task<void> SiteDelivery::settle(AttemptResult attempt, spool::WaitingEnvelope wa
                                shard_.random().fraction());
   const QueuedRecord left{.waiting = waiting, .goes_alone = outcome.goes_alone};
   co_await record(std::move(outcome), left);
+}
+
+Task<void> SiteDelivery::record_ended(AttemptResult& attempt, spool::WaitingEnvelope& waiting) {
+  const AttemptResult ended = take_ended(attempt);
+  if (ended.recipients.empty()) co_return;
+  log_attempt(ended, parts_.pool.metrics);
+  Outcome outcome = outcome_of(ended, waiting, retry_of(waiting), shard_.clock().wall(), 0);
+  const auto count = static_cast<std::uint16_t>(outcome.record.ended.size());
+  waiting.recipients_pending = static_cast<std::uint16_t>(waiting.recipients_pending - count);
+  auto recorded = co_await parts_.spool.record(shard_, std::move(outcome.record));
+  if (!recorded) {
+    SLUICE_LOG(error, "outcome_not_durable", {"id", waiting.key.message.to_string()},
+               {"envelope", waiting.key.ordinal}, {"error", recorded.error().sentence()},
+               {"meaning", "if the relay crashes now, the message is sent again"});
+  }
 }
 
 // A spool that cannot commit the outcome now keeps it, and does later: the envelope goes on here as
