@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 
 #include "core/assert.h"
 #include "tests/simulation/scheduler.h"
@@ -68,7 +67,6 @@ std::optional<std::uint64_t> MailLedger::message_of(std::string_view path) {
 bool MailLedger::check_content(std::uint64_t number, std::string_view content) {
   const LedgerMessage& message = at(number);
   if (content.starts_with("Received: ") && content.ends_with(message.body)) return true;
-  if (std::getenv("DUMP")) fmt::print(stderr, "CONTENT<<{}>>\nEXPECT<<{}>>\n", content, message.body);
   const std::size_t mark = content.find("X-Number: ");
   const auto found = mark == std::string_view::npos ? "none" : content.substr(mark, 20);
   note_problem(fmt::format("message {} arrived with another body: {} bytes for {}, its mark is {}",
@@ -85,45 +83,43 @@ LedgerRecipient* MailLedger::find(std::uint64_t message, std::string_view recipi
   return &*found;
 }
 
-bool MailLedger::has_ended(std::uint64_t message, std::string_view recipient) {
-  std::size_t position = 0;
-  const LedgerRecipient* const found = find(message, recipient, position);
-  return found == nullptr || !found->endings.empty();
-}
-
-// An ending may be repeated when its reply did not come back to the relay, or when the relay
-// crashed before the outcome was durable.
+// An ending may be repeated when its reply did not come back to the relay, when the relay crashed
+// before the outcome was durable, or while the message's flight was still being sent: until then
+// the session does not let go of the message, and its outcome waits.
 bool MailLedger::is_excused(const Ending& earlier) const {
-  if (!earlier.known) return true;
+  if (!earlier.known || earlier.was_in_flight) return true;
   return std::ranges::any_of(crashes_, [&](Instant crash) {
-    return crash >= *earlier.known && crash <= *earlier.known + outcome_patience_;
+    return crash >= *earlier.known - reply_patience_ && crash <= *earlier.known + outcome_patience_;
   });
 }
 
-EndingId MailLedger::note_ending(std::uint64_t message, std::string_view recipient,
-                                 bool is_delivery) {
+EndingId MailLedger::note_ending(const NewEnding& ending) {
   std::size_t position = 0;
-  LedgerRecipient* const found = find(message, recipient, position);
+  LedgerRecipient* const found = find(ending.message, ending.recipient, position);
   SLUICE_ASSERT(found != nullptr, "hosts ask for the message of a recipient first");
-  scheduler().note(is_delivery ? "delivered" : "failed", message, position);
-  if (at(message).told == Told::refused) {
-    note_problem(fmt::format("<{}> arrived although its client was told no", recipient));
+  scheduler().note(ending.is_delivery ? "delivered" : "failed", ending.message, position);
+  if (at(ending.message).told == Told::refused) {
+    note_problem(fmt::format("<{}> arrived although its client was told no", ending.recipient));
   }
   if (!found->endings.empty()) ++duplicates_;
   for (const Ending& earlier : found->endings) {
-    if (is_excused(earlier)) continue;
+    if (ending.is_late || is_excused(earlier)) continue;
     note_problem(fmt::format("<{}> ended again at {} although its outcome was known since {}",
-                             recipient, scheduler().now().nanoseconds(),
+                             ending.recipient, scheduler().now().nanoseconds(),
                              earlier.known->nanoseconds()));
   }
-  if (is_delivery) ++deliveries_;
-  found->endings.push_back({.is_delivery = is_delivery, .known = std::nullopt});
-  return {.message = message, .recipient = position, .ending = found->endings.size() - 1};
+  if (ending.is_delivery) ++deliveries_;
+  found->endings.push_back({.is_delivery = ending.is_delivery});
+  return {.message = ending.message, .recipient = position, .ending = found->endings.size() - 1};
 }
 
 void MailLedger::note_known(const EndingId& ending) {
   Ending& known = at(ending.message).recipients[ending.recipient].endings[ending.ending];
   if (!known.known) known.known = scheduler().now();
+}
+
+void MailLedger::note_in_flight(const EndingId& ending) {
+  at(ending.message).recipients[ending.recipient].endings[ending.ending].was_in_flight = true;
 }
 
 void MailLedger::note_crash() { crashes_.push_back(scheduler().now()); }

@@ -25,8 +25,8 @@ enum class Told : std::uint8_t {
 // How a recipient ended at a host: accepted with 250, or refused with 5xx.
 struct Ending {
   bool is_delivery;
-  std::optional<Instant> known =
-      {};  // since when the relay has the host's reply; nothing: it may not
+  std::optional<Instant> known = {};  // since when the relay has the reply; nothing: it may not
+  bool was_in_flight = false;         // at a crash: among the last of its connection
 };
 
 struct LedgerRecipient {
@@ -51,6 +51,14 @@ struct EndingId {
   std::size_t ending;
 };
 
+// What a host decides about a recipient.
+struct NewEnding {
+  std::uint64_t message;
+  std::string_view recipient;
+  bool is_delivery;
+  bool is_late;  // the relay's end is gone already: it sent this before, and has tried again since
+};
+
 class MailLedger {
  public:
   // A new message to recipients of these domains; the size is about that many bytes.
@@ -62,13 +70,17 @@ class MailLedger {
   // one message; problems are noted.
   std::optional<std::uint64_t> message_of(std::string_view path);
   bool check_content(std::uint64_t number, std::string_view content);
-  EndingId note_ending(std::uint64_t message, std::string_view recipient, bool is_delivery);
+  EndingId note_ending(const NewEnding& ending);
   void note_known(const EndingId& ending);
-  bool has_ended(std::uint64_t message, std::string_view recipient);
+  void note_in_flight(const EndingId& ending);
 
   void note_crash();
-  // How long after its reply an outcome may still not be durable.
-  void set_outcome_patience(Duration patience) { outcome_patience_ = patience; }
+  // How long the news that the relay took a reply may be on its way; how long after that its
+  // outcome may still not be durable.
+  void set_patience(Duration reply, Duration outcome) {
+    reply_patience_ = reply;
+    outcome_patience_ = outcome;
+  }
 
   // Recipients that were promised, and have neither been delivered nor refused.
   std::uint64_t unresolved() const;
@@ -91,6 +103,7 @@ class MailLedger {
 
   std::map<std::uint64_t, LedgerMessage> messages_;
   std::vector<Instant> crashes_;
+  Duration reply_patience_{0};
   Duration outcome_patience_{0};
   std::uint64_t deliveries_ = 0;
   std::uint64_t duplicates_ = 0;

@@ -72,6 +72,11 @@ void Socket::consume(std::size_t bytes) {
   scheduler().after(delay, [&net = network_, to = peer_, bytes] { net.acknowledge(to, bytes); });
 }
 
+bool Socket::is_peer_gone() const {
+  const Socket* const peer = network_.find(peer_);
+  return peer == nullptr || peer->is_closed() || peer->error() != 0;
+}
+
 void Socket::fail(int error) {
   if (error_ != 0 || state_ == State::closed) return;
   error_ = error;

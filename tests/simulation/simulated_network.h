@@ -56,6 +56,9 @@ class Socket {
   std::uint64_t acknowledged() const { return sent_ - unacknowledged_; }
   std::uint64_t sent() const { return sent_; }
 
+  // Whether the other end has closed or broken, although that may not be felt here yet.
+  bool is_peer_gone() const;
+
   // As close(2): what was sent still arrives.
   void close();
 

@@ -47,7 +47,8 @@ Simulation::Simulation(const SimulationOptions& options)
     : options_(options), scheduler_(options.seed), scenario_(make_scenario(scheduler_.random())) {
   scheduler_.print_trace(options.prints_trace);
   scheduler_.set_disk_delay_max(scenario_.disk_delay_max);
-  ledger_.set_outcome_patience(std::chrono::milliseconds(100) + scenario_.disk_delay_max * 20);
+  ledger_.set_patience(scenario_.network.delay_max,
+                       std::chrono::milliseconds(100) + scenario_.disk_delay_max * 20);
   network_.settings() = scenario_.network;
   for (const HostSettings& host : scenario_.hosts) {
     hosts_.push_back(std::make_unique<UpstreamHost>(ledger_, host));
@@ -118,6 +119,7 @@ void Simulation::live(const Life& life) {
 void Simulation::crash() {
   ++report_.crashes;
   scheduler_.abandon_relay();
+  for (const auto& host : hosts_) host->note_crash(scenario_.config.delivery.pipeline_depth);
   network_.close_relay();
   forget_signals();
   ledger_.note_crash();

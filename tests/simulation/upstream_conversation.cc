@@ -13,6 +13,7 @@ namespace sluice::simulation {
 namespace {
 
 constexpr Duration kPauseMax = std::chrono::seconds(20);
+constexpr std::size_t kTransactionsKept = 64;
 constexpr std::string_view kEndOfText = "\r\n.\r\n";
 
 // The path of "FROM:<a@b> SIZE=1".
@@ -185,12 +186,19 @@ void UpstreamHost::Conversation::recipient(std::string_view path) {
   if (accepted() >= settings_.recipients_max) return answer("452 4.5.3 too many recipients\r\n");
   if (message && scheduler().chance(settings_.permanent)) {
     recipients_.push_back({std::string(path), true});
-    refusals_.push_back(ledger_.note_ending(*message, path, false));
+    refusals_.push_back(note_ending(path, false));
     return answer("550 5.1.1 unknown\r\n");
   }
   if (goes_wrong()) return;
   recipients_.push_back({std::string(path), false});
   answer("250 2.1.5 ok\r\n");
+}
+
+EndingId UpstreamHost::Conversation::note_ending(std::string_view recipient, bool is_delivery) {
+  return ledger_.note_ending({.message = *message_,
+                              .recipient = recipient,
+                              .is_delivery = is_delivery,
+                              .is_late = socket()->is_peer_gone()});
 }
 
 std::size_t UpstreamHost::Conversation::accepted() const {
@@ -234,7 +242,7 @@ void UpstreamHost::Conversation::finish() {
   }
   for (const Recipient& one : recipients_) {
     if (one.is_refused) continue;
-    endings_.push_back(ledger_.note_ending(*message_, one.address, !is_refused));
+    endings_.push_back(note_ending(one.address, !is_refused));
   }
   end_transaction();
   if (is_refused) return answer("554 5.6.0 content refused\r\n");
@@ -286,7 +294,8 @@ void UpstreamHost::Conversation::say(std::string text) {
   output_ += text;
   said_ += text.size();
   for (const EndingId& ending : endings_) awaited_.push_back({.ending = ending, .offset = said_});
-  endings_.clear();
+  if (!endings_.empty()) ended_.push_back(std::exchange(endings_, {}));
+  if (ended_.size() > kTransactionsKept) ended_.pop_front();
   flush();
   if (is_closing_) return close();
   work();
@@ -301,6 +310,15 @@ void UpstreamHost::Conversation::flush() {
 void UpstreamHost::Conversation::reset() {
   is_busy_ = true;  // until the break is felt here too
   if (Socket* const end = socket()) network().cut(*end);
+}
+
+void UpstreamHost::Conversation::note_crash(std::size_t depth) {
+  if (is_over_) return;
+  SLUICE_ASSERT(depth <= kTransactionsKept, "what may be in flight is kept");
+  const std::size_t count = std::min(depth, ended_.size());
+  for (std::size_t i = ended_.size() - count; i < ended_.size(); ++i) {
+    for (const EndingId& ending : ended_[i]) ledger_.note_in_flight(ending);
+  }
 }
 
 void UpstreamHost::Conversation::close() {

@@ -22,6 +22,7 @@ class UpstreamHost::Conversation {
 
   void greet();
   void reset();
+  void note_crash(std::size_t depth);
   bool is_over() const { return is_over_; }
 
  private:
@@ -49,6 +50,7 @@ class UpstreamHost::Conversation {
   void chunk(std::string_view argument);
   void finish();
   void refuse_all();
+  EndingId note_ending(std::string_view recipient, bool is_delivery);
   void end_transaction();
   // True when chance decided the answer; false: the command goes its way.
   bool goes_wrong();
@@ -80,6 +82,7 @@ class UpstreamHost::Conversation {
   std::vector<EndingId> refusals_;
   std::vector<EndingId> endings_;  // that the next answer tells
   std::deque<Awaited> awaited_;
+  std::deque<std::vector<EndingId>> ended_;  // of the last transactions
   // Events may come after the conversation is gone.
   std::shared_ptr<Conversation*> self_ = std::make_shared<Conversation*>(this);
 };

@@ -30,6 +30,10 @@ void UpstreamHost::down() {
   for (const auto& conversation : conversations_) conversation->reset();
 }
 
+void UpstreamHost::note_crash(std::size_t depth) {
+  for (const auto& conversation : conversations_) conversation->note_crash(depth);
+}
+
 void UpstreamHost::behave() {
   settings_.temporary = settings_.permanent = settings_.closing = settings_.reset = 0;
   settings_.late_reset = settings_.stall = settings_.pause = 0;

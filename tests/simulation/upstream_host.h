@@ -50,7 +50,8 @@ class UpstreamHost {
   void up();
   // From now on nothing goes wrong on purpose.
   void behave();
-  std::size_t connections() const { return conversations_.size(); }
+  // The relay crashes now: the last messages of each connection, so many, were in flight.
+  void note_crash(std::size_t depth);
 
   class Conversation;  // defined in upstream_conversation.h
 
