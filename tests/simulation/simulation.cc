@@ -96,7 +96,7 @@ void Simulation::start_relay() {
   config->log.level = options_.prints_log ? LogLevel::info : LogLevel::error;
   is_relay_over_ = false;
   scheduler_.start_thread("main", [this, config] {
-    auto relay = relay::Relay::open(config);
+    auto relay = relay::Relay::open(config, relay::DeliveryStart::at_once);
     if (relay) {
       (*relay)->run();
       relay->reset();
