@@ -37,8 +37,13 @@ class PartSpool final : public FakeSpool {
 class DeliveryTest : public testing::Test {
  protected:
   DeliveryTest() : shard_(open_shard()), budget_(mebibytes(1)) {
-    envelope_.message.reverse_path = "s@example.com";
-    envelope_.message.trace_header = "Received: x\r\n";
+    envelope_.message = std::make_shared<const MessageMetadata>(
+        MessageMetadata{.reverse_path = "s@example.com",
+                        .trace_header = "Received: x\r\n",
+                        .body_type = smtp::BodyType::seven_bit,
+                        .received = WallTime(0),
+                        .client = {},
+                        .unknown = {}});
     set_body("Subject: x\r\n\r\nhello\r\n");
   }
 

@@ -16,14 +16,14 @@ class EnvelopeBody final : public smtp::OutgoingBody {
       : shard_(shard), spool_(spool), envelope_(envelope) {}
 
   std::uint64_t size() const override {
-    return envelope_.message.trace_header.size() + envelope_.body_bytes;
+    return envelope_.message->trace_header.size() + envelope_.body_bytes;
   }
 
   Task<Result<std::span<const std::string_view>>> next() override {
     pieces_.clear();
     if (!has_begun_) {
       has_begun_ = true;
-      pieces_.push_back(envelope_.message.trace_header);
+      pieces_.push_back(envelope_.message->trace_header);
       if (envelope_.body_parts == 0 && envelope_.body != nullptr) append(*envelope_.body);
     } else if (next_part_ < envelope_.body_parts) {
       part_.reset();  // first, or two parts must fit into the budget at once
@@ -82,7 +82,7 @@ Task<Result<LoadedEnvelope>> load_envelope(Shard& shard, spool::Spool& spool,
   SLUICE_CO_TRY(message, decode_message_metadata(stored.message_metadata));
   SLUICE_CO_TRY(metadata, decode_envelope_metadata(stored.envelope_metadata));
   LoadedEnvelope loaded{.waiting = waiting,
-                        .message = std::move(message),
+                        .message = std::make_shared<const MessageMetadata>(std::move(message)),
                         .recipients = std::move(metadata.recipients),
                         .pending = {},
                         .body_bytes = stored.body_bytes,
@@ -104,9 +104,9 @@ Task<AttemptResult> deliver_some(Shard& shard, spool::Spool& spool, smtp::Client
   const std::size_t count = std::min(envelope.recipients_at_once, left.size());
   AttemptResult part{.key = envelope.waiting.key, .recipients = {}, .counts = AttemptCounts::no};
   EnvelopeBody body(shard, spool, envelope);
-  smtp::OutgoingMessage message{.reverse_path = envelope.message.reverse_path,
+  smtp::OutgoingMessage message{.reverse_path = envelope.message->reverse_path,
                                 .recipients = {},
-                                .body_type = envelope.message.body_type,
+                                .body_type = envelope.message->body_type,
                                 .body = &body};
   for (std::size_t i = 0; i < count; ++i) {
     append_recipient(envelope, left[i], part);

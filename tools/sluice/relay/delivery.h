@@ -19,7 +19,7 @@ inline constexpr std::size_t kRecipientsPerTransaction = 100;
 // An envelope in the form in which it is sent.
 struct LoadedEnvelope {
   spool::WaitingEnvelope waiting;
-  MessageMetadata message;
+  std::shared_ptr<const MessageMetadata> message;
   std::vector<std::string> recipients;  // all, by position
   std::vector<std::uint16_t> pending;   // positions
   std::uint64_t body_bytes = 0;

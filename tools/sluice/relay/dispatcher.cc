@@ -53,6 +53,15 @@ std::string route_name(const RouteSettings& route) {
   return name;
 }
 
+// What the envelopes kept by one shard may take from the memory of reception.
+constexpr std::uint64_t kKeptMemoryShare = 16;
+constexpr ByteCount kKeptBytesMax = mebibytes(4);
+
+ByteCount kept_bytes_of(const RelayConfig& config, std::size_t shards) {
+  const std::uint64_t share = config.limits.memory.value() / kKeptMemoryShare / shards;
+  return std::min(kKeptBytesMax, ByteCount(share));
+}
+
 constexpr const char* kNoRoute = "no route";
 
 QueuedEnvelope row_of(const Site& site, EnvelopeState state) {
@@ -172,6 +181,7 @@ class ShardDispatcher final : public Dispatcher {
   DeliveryMetrics metrics_;
   std::vector<LocalSite> sites_;
   std::unordered_map<std::uint32_t, std::size_t> site_by_queue_;
+  KeptEnvelopes kept_;
   Event stopped_;
   Deadline stop_deadline_ = Deadline::never();
   bool is_held_;
@@ -250,6 +260,7 @@ ShardDispatcher::ShardDispatcher(std::shared_ptr<SharedDispatch> shared, Shard& 
       shard_(shard),
       metrics_(shard.metrics()),
       sites_(shared_->sites.size()),
+      kept_(kept_bytes_of(*shared_->config, shared_->shards.size())),
       stopped_(shard),
       is_held_(shared_->start == DeliveryStart::held),
       scope_(shard.run_queue()) {
@@ -276,6 +287,7 @@ void ShardDispatcher::open_site(std::size_t index) {
   local.delivery = std::make_unique<SiteDelivery>(
       SiteDeliveryParts{.pool = pool,
                         .spool = shared_->spool,
+                        .kept = kept_,
                         .give_back = [this, index](Returned back) { give_back(index, back); },
                         .want =
                             [this, index](std::uint32_t count) {
@@ -302,16 +314,12 @@ void ShardDispatcher::submit(FreshEnvelope fresh) {
     known = site_by_queue_.emplace(queue, shared_->site_of(queue)).first;
   }
   const std::size_t site = known->second;
-  auto message = decode_message_metadata(fresh.message_metadata);
-  auto envelope = decode_envelope_metadata(fresh.envelope_metadata);
-  SLUICE_ASSERT(message.has_value(), "reception encoded it a moment ago");
-  SLUICE_ASSERT(envelope.has_value(), "reception encoded it a moment ago");
   if (fresh.body == nullptr) {
     return give_back(site, Returned{.record = {.waiting = fresh.waiting}, .wait = Duration(0)});
   }
   LoadedEnvelope loaded{.waiting = fresh.waiting,
-                        .message = std::move(*message),
-                        .recipients = std::move(envelope->recipients),
+                        .message = std::move(fresh.message),
+                        .recipients = std::move(fresh.recipients),
                         .pending = {},
                         .body_bytes = fresh.body->size(),
                         .body_parts = 0,
@@ -448,6 +456,7 @@ Task<void> ShardDispatcher::run() {
   }
   is_stopping_ = true;
   for (LocalSite& site : sites_) site.delivery->stop();
+  kept_.clear();
   TaskScope cutting(shard_.run_queue());
   cutting.spawn([](ShardDispatcher& self) -> Task<void> {
     while (!self.stop_deadline_.has_passed(self.shard_.clock().now())) {

@@ -3,8 +3,9 @@
 // A fresh envelope goes out at once where the shard has a free slot and nobody waits for the site;
 // else its record goes to the site's home shard, which alone queues it and grants it, with a
 // permit, to a shard that has a free slot (docs/architecture.md, "Waiting happens in one place").
-// The body is then read back from the spool. Envelopes that no route fits, because theirs has left
-// the configuration, wait on shard 0 until a start with a route, or until they expire.
+// The body is then read back from the spool, unless the shard kept it (kept_envelopes.h). Envelopes
+// that no route fits, because theirs has left the configuration, wait on shard 0 until a start with
+// a route, or until they expire.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include "core/ids.h"
 #include "core/task.h"
 #include "relay/config.h"
+#include "relay/envelope_codec.h"
 #include "spool/spool.h"
 
 namespace sluice {
@@ -30,8 +32,8 @@ namespace sluice::relay {
 // An envelope that was just committed, on the shard that received it.
 struct FreshEnvelope {
   spool::WaitingEnvelope waiting;
-  std::string message_metadata;  // encoded, as given to the spool
-  std::string envelope_metadata;
+  std::shared_ptr<const MessageMetadata> message;  // of all envelopes of the message
+  std::vector<std::string> recipients;
   std::shared_ptr<const ByteChain> body;  // null: read it back
 };
 

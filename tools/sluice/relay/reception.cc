@@ -197,21 +197,20 @@ Reception::Handover Reception::hand_over(Transaction& transaction) {
   const spool::MessageId id = *transaction.id;
   const WallTime now = parts_.shard.clock().wall();
   const WallTime expiry = now + expiry_of(parts_.config);
-  std::string message_metadata = message_metadata_of(transaction, now);
+  const auto message = std::make_shared<const MessageMetadata>(metadata_of(transaction, now));
   Handover handover{.message = {.id = id,
-                                .metadata = message_metadata,
+                                .metadata = encode(*message),
                                 .envelopes = {},
                                 .body = std::move(transaction.body)},
                     .envelopes = {}};
   for (RecipientGroup& group : transaction.recipients.take()) {
     const auto recipients = static_cast<std::uint16_t>(group.recipients.size());
     const auto ordinal = static_cast<std::uint16_t>(handover.envelopes.size());
-    std::string metadata =
-        encode(EnvelopeMetadata{.recipients = std::move(group.recipients), .unknown = {}});
+    EnvelopeMetadata metadata{.recipients = std::move(group.recipients), .unknown = {}};
     // A queue without campaign and tenant has the plain name of its domain.
     const std::uint32_t queue = parts_.spool.queue_number(group.domain);
     handover.message.envelopes.push_back(spool::NewEnvelope{.queue = std::move(group.domain),
-                                                            .metadata = metadata,
+                                                            .metadata = encode(metadata),
                                                             .recipients = recipients,
                                                             .klass = 0,
                                                             .next_attempt = now,
@@ -224,25 +223,25 @@ Reception::Handover Reception::hand_over(Transaction& transaction) {
                                   .attempts = 0,
                                   .recipients_pending = recipients,
                                   .klass = 0},
-                      .message_metadata = message_metadata,
-                      .envelope_metadata = std::move(metadata),
+                      .message = message,
+                      .recipients = std::move(metadata.recipients),
                       .body = nullptr});
   }
   return handover;
 }
 
-std::string Reception::message_metadata_of(const Transaction& transaction, WallTime now) const {
+MessageMetadata Reception::metadata_of(const Transaction& transaction, WallTime now) const {
   const std::string id = transaction.id->to_string();
   const smtp::TraceFacts trace{.client = transaction.client,
                                .hostname = parts_.config.hostname,
                                .message_id = id,
                                .time = now};
-  return encode(MessageMetadata{.reverse_path = transaction.reverse_path,
-                                .trace_header = smtp::received_field(trace),
-                                .body_type = transaction.body_type,
-                                .received = now,
-                                .client = transaction.client.peer.address.to_string(),
-                                .unknown = {}});
+  return MessageMetadata{.reverse_path = transaction.reverse_path,
+                         .trace_header = smtp::received_field(trace),
+                         .body_type = transaction.body_type,
+                         .received = now,
+                         .client = transaction.client.peer.address.to_string(),
+                         .unknown = {}};
 }
 
 void Reception::count_accepted(const Transaction& transaction, std::uint64_t bytes) {

@@ -77,7 +77,7 @@ class Reception final : public smtp::ReceptionHandler {
   void stop_receiving();
   Task<smtp::Reply> keep(Transaction transaction);
   Handover hand_over(Transaction& transaction);
-  std::string message_metadata_of(const Transaction& transaction, WallTime now) const;
+  MessageMetadata metadata_of(const Transaction& transaction, WallTime now) const;
   void count_accepted(const Transaction& transaction, std::uint64_t bytes);
 
   ReceptionParts& parts_;

@@ -31,16 +31,26 @@ void SiteDelivery::submit(LoadedEnvelope envelope) {
       return;
     }
   }
-  const QueuedRecord record{.waiting = envelope.waiting};
+  QueuedRecord record{.waiting = envelope.waiting};
+  if (!is_stopping_ && parts_.kept.keep(envelope, shard_.clock().now())) {
+    record.origin = origin_here();
+  }
   parts_.give_back(Returned{.record = record, .wait = Duration(0)});
 }
 
 void SiteDelivery::take(const std::vector<QueuedRecord>& granted) {
   for (const QueuedRecord& record : granted) {
     if (asked_ > 0) --asked_;
+    if (record.origin == origin_here() && !is_stopping_) {
+      if (auto kept = parts_.kept.take(record.waiting.key)) {
+        keep_loaded(*std::move(kept));
+        continue;
+      }
+    }
     ++loading_;
     scope_.spawn(load(record));
   }
+  if (!loaded_.empty()) pump();
 }
 
 // Room is every free slot, and what a connection that may yet be opened would take at once.

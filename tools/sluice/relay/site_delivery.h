@@ -16,6 +16,7 @@
 #include "relay/connection_pool.h"
 #include "relay/delivery.h"
 #include "relay/in_flight.h"
+#include "relay/kept_envelopes.h"
 #include "relay/outcome.h"
 #include "relay/site_queue.h"
 #include "spool/spool.h"
@@ -31,6 +32,7 @@ struct Returned {
 struct SiteDeliveryParts {
   PoolParts pool;
   spool::Spool& spool;
+  KeptEnvelopes& kept;                      // of the shard
   std::function<void(Returned)> give_back;  // to the home
   std::function<void(std::uint32_t)> want;  // from the home
   std::function<void()> on_ended;           // an envelope has ended
@@ -75,6 +77,7 @@ class SiteDelivery {
   void pump();
   void pump_lone();
   void keep_loaded(LoadedEnvelope envelope);
+  std::uint16_t origin_here() const { return shard_.id().value(); }
   void give_back_unread(const Error& error, QueuedRecord record);
   void begin(LoadedEnvelope envelope, PooledConnection& connection);
   Task<void> attempt(LoadedEnvelope envelope, PooledConnection& connection);
