@@ -55,7 +55,7 @@ std::string route_name(const RouteSettings& route) {
 
 // What the envelopes kept by one shard may take from the memory of reception.
 constexpr std::uint64_t kKeptMemoryShare = 16;
-constexpr ByteCount kKeptBytesMax = mebibytes(4);
+constexpr ByteCount kKeptBytesMax = mebibytes(16);
 
 ByteCount kept_bytes_of(const RelayConfig& config, std::size_t shards) {
   const std::uint64_t share = config.limits.memory.value() / kKeptMemoryShare / shards;
