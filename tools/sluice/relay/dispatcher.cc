@@ -151,7 +151,7 @@ class ShardDispatcher final : public Dispatcher {
   std::uint64_t pending() const override;
 
   // At home: what comes from the shards.
-  void queue(std::size_t site, std::vector<Returned> returned);
+  void queue(std::size_t site, const std::vector<Returned>& returned);
   void want(std::size_t site, std::size_t shard, std::uint32_t count);
 
   void wake_homes();
@@ -246,10 +246,9 @@ void SharedDispatch::recover(std::vector<spool::WaitingEnvelope> envelopes) {
   for (std::size_t site = 0; site < sites.size(); ++site) {
     if (by_site[site].empty()) continue;
     const ShardId home = sites[site]->home();
-    shards.post(home, [self = shared_from_this(), home, site,
-                       returned = std::move(by_site[site])]() mutable {
+    shards.post(home, [self = shared_from_this(), home, site, returned = std::move(by_site[site])] {
       if (ShardDispatcher* dispatcher = self->dispatchers[home.value()]) {
-        dispatcher->queue(site, std::move(returned));
+        dispatcher->queue(site, returned);
       }
     });
   }
@@ -354,15 +353,15 @@ Task<void> ShardDispatcher::post(std::size_t site) {
   auto returned = std::exchange(local.outgoing, {});
   const std::uint32_t wanted = std::exchange(local.wanted, 0);
   const std::size_t here = shard_.id().value();
-  tell(home, [site, here, wanted, returned = std::move(returned)](ShardDispatcher& there) mutable {
-    if (!returned.empty()) there.queue(site, std::move(returned));
+  tell(home, [site, here, wanted, returned = std::move(returned)](ShardDispatcher& there) {
+    if (!returned.empty()) there.queue(site, returned);
     if (wanted > 0) there.want(site, here, wanted);
   });
 }
 
-void ShardDispatcher::queue(std::size_t site, std::vector<Returned> returned) {
+void ShardDispatcher::queue(std::size_t site, const std::vector<Returned>& returned) {
   const Instant now = shard_.clock().now();
-  for (Returned& one : returned) sites_[site].queue->push(one.record, now, one.wait);
+  for (const Returned& one : returned) sites_[site].queue->push(one.record, now, one.wait);
   sites_[site].changed->notify_all();
 }
 
