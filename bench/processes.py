@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def own_memory(pid):
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
     raise RuntimeError(f"process {pid} has ended")
+
+
+@contextmanager
+def stops_held():
+    """A stop in the middle of starting a program would leave it without an owner: it comes afterwards."""
+    held = []
+    before = {number: signal.signal(number, lambda held_number, _: held.append(held_number))
+              for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in held:
+        signal.raise_signal(number)
 
 
 class Process:
@@ -182,8 +198,9 @@ class Workplace:
 
     def start(self, name, arguments, environment=None):
         self.count += 1
-        process = Process(self.directory, f"{name}{self.count}", arguments, environment)
-        self.processes.append(process)
+        with stops_held():
+            process = Process(self.directory, f"{name}{self.count}", arguments, environment)
+            self.processes.append(process)
         return process
 
     def start_sink(self, *arguments, port=0):

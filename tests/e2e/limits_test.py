@@ -75,10 +75,10 @@ def test_idle_connections_stay_while_mail_goes_through(relay, sink, load, open_f
 
 
 def test_memory_that_is_used_up_refuses_and_recovers(relay, server):
-    relaying = relay(server().address, limits='memory = "1MiB"')
+    relaying = relay(server().address, limits='memory = "4MiB"')
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(relaying.port)) for _ in range(8)]
-        large = b"Subject: x\r\n\r\n" + b"x" * 78 + b"\r\n" + (b"y" * 78 + b"\r\n") * 2500
+        large = b"Subject: x\r\n\r\n" + b"x" * 78 + b"\r\n" + (b"y" * 78 + b"\r\n") * 10_000
         for wire in wires:
             wire.hello()
             wire.begin()

@@ -8,9 +8,9 @@
 
 #include "core/event.h"
 #include "core/shard_group.h"
+#include "relay/queue_rows.h"
 #include "relay/route_resolver.h"
 #include "relay/site_delivery.h"
-#include "shaping/limits.h"
 #include "shaping/retry_schedule.h"
 
 namespace sluice::relay {
@@ -60,67 +60,6 @@ constexpr ByteCount kKeptBytesMax = mebibytes(16);
 ByteCount kept_bytes_of(const RelayConfig& config, std::size_t shards) {
   const std::uint64_t share = config.limits.memory.value() / kKeptMemoryShare / shards;
   return std::min(kKeptBytesMax, ByteCount(share));
-}
-
-constexpr const char* kNoRoute = "no route";
-
-QueuedEnvelope row_of(const Site& site, EnvelopeState state) {
-  const spool::EnvelopeKey none{.message = spool::MessageId::from_bytes({}), .ordinal = 0};
-  return QueuedEnvelope{.waiting = {.key = none,
-                                    .queue = 0,
-                                    .next_attempt = WallTime(0),
-                                    .expiry = WallTime(0),
-                                    .attempts = 0,
-                                    .recipients_pending = 0,
-                                    .klass = 0},
-                        .queue = {},
-                        .route = site.name(),
-                        .state = state,
-                        .waits_for = {},
-                        .detail = {}};
-}
-
-// Why what is due waits, and until when at least; 0: nobody can tell.
-struct ReadyWait {
-  std::string name;
-  WallTime ends{0};
-};
-
-ReadyWait ready_wait_of(Site& site, const LimitCell& node, const Clock& clock) {
-  if (!site.has_hosts()) return {.name = kNoRoute};
-  const Instant now = clock.now();
-  const Instant backoff = site.backoff_until(now);
-  const bool is_connected = site.connections().used() > 0;
-  if (backoff != Instant::far_future() && !is_connected) {
-    return {.name = "route backoff", .ends = clock.wall() + (backoff - now)};
-  }
-  auto verdict = shaping::LimitVerdict::granted;
-  if (!node.has_room()) verdict = shaping::LimitVerdict::node_full;
-  if (!site.connections().has_room()) verdict = shaping::LimitVerdict::route_full;
-  return {.name = std::string(shaping::name_of_wait(verdict))};
-}
-
-// The reason of what is due is told before that of what has its time yet to come.
-void count_in(const QueuedEnvelope& envelope, QueueSummary& summary) {
-  switch (envelope.state) {
-    case EnvelopeState::in_flight:
-      ++summary.in_flight;
-      if (summary.waits_for.empty()) summary.waits_for = envelope.waits_for;
-      return;
-    case EnvelopeState::ready:
-      ++summary.ready;
-      summary.waits_for = envelope.waits_for;
-      summary.detail = envelope.detail;
-      break;
-    case EnvelopeState::scheduled:
-      ++summary.scheduled;
-      if (summary.ready == 0) summary.waits_for = envelope.waits_for;
-      break;
-  }
-  const WallTime next = envelope.waiting.next_attempt;
-  if (summary.next_attempt == WallTime(0) || next < summary.next_attempt) {
-    summary.next_attempt = next;
-  }
 }
 
 // What one shard keeps of one site.
