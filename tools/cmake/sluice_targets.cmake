@@ -80,12 +80,13 @@ function(sluice_program name)
 endfunction()
 
 # sluice_unit_tests(FOLDER SOURCES file... LINKS library...): the one test program of a folder.
+# Its label is matched by `ctest -L unit` and `ctest -L FOLDER`; two labels do not get through discovery.
 function(sluice_unit_tests folder)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS;EXTERNAL")
   add_executable(${folder}_tests ${ARG_SOURCES})
   target_link_libraries(${folder}_tests PRIVATE sluice_options ${ARG_LINKS} ${ARG_EXTERNAL}
     GTest::gmock GTest::gtest GTest::gtest_main)
-  gtest_discover_tests(${folder}_tests PROPERTIES LABELS "unit;${folder}" TIMEOUT 120 DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(${folder}_tests PROPERTIES LABELS "unit.${folder}" TIMEOUT 120 DISCOVERY_TIMEOUT 60)
 endfunction()
 
 # sluice_fuzzer(NAME SOURCES file... LINKS library...): NAME_fuzz over tests/corpus/NAME.
