@@ -28,8 +28,10 @@ if(SLUICE_WARNINGS_AS_ERRORS)
   target_compile_options(sluice_options INTERFACE -Werror)
 endif()
 if(SLUICE_SANITIZER)
+  # Without vptr: it opens a pipe for each type that it sees first, and takes the object for none at
+  # all where descriptors have run out, which tests bring about.
   target_compile_options(sluice_options INTERFACE
-    -fsanitize=${SLUICE_SANITIZER} -fno-sanitize-recover=all -O1)
+    -fsanitize=${SLUICE_SANITIZER} -fno-sanitize=vptr -fno-sanitize-recover=all -O1)
   target_link_options(sluice_options INTERFACE -fsanitize=${SLUICE_SANITIZER})
 endif()
 if(SLUICE_FUZZING)

@@ -128,9 +128,6 @@ class FewFiles {
 };
 
 Task<void> run_out_of_files(Shard& shard) {
-  // UBSan opens a pipe when it first sees a type, which it could not do later.
-  const Deadline at_once = Deadline::at(shard.clock().now());
-  EXPECT_TRUE(co_await sleep_until(shard, at_once));
   auto listening = ListenSocket::bind_tcp(loopback());
   Taken taken(shard);
   TaskScope scope(shard.run_queue());
