@@ -198,16 +198,20 @@ Task<void> SiteDelivery::record_ended(AttemptResult& attempt, spool::WaitingEnve
   Outcome outcome = outcome_of(ended, waiting, retry_of(waiting), shard_.clock().wall(), 0);
   const auto count = static_cast<std::uint16_t>(outcome.record.ended.size());
   waiting.recipients_pending = static_cast<std::uint16_t>(waiting.recipients_pending - count);
-  auto recorded = co_await parts_.spool.record(shard_, std::move(outcome.record));
-  if (!recorded) {
-    SLUICE_LOG(error, "outcome_not_durable", {"id", waiting.key.message.to_string()},
-               {"envelope", waiting.key.ordinal}, {"error", recorded.error().sentence()},
-               {"meaning", "if the relay crashes now, the message is sent again"});
-  }
+  co_await store(std::move(outcome.record));
 }
 
 // A spool that cannot commit the outcome now keeps it, and does later: the envelope goes on here as
 // if it had, and only a crash before then makes it be attempted again.
+Task<void> SiteDelivery::store(spool::EnvelopeOutcome outcome) {
+  const spool::EnvelopeKey key = outcome.key;
+  auto recorded = co_await parts_.spool.record(shard_, std::move(outcome));
+  if (recorded) co_return;
+  SLUICE_LOG(error, "outcome_not_durable", {"id", key.message.to_string()},
+             {"envelope", key.ordinal}, {"error", recorded.error().sentence()},
+             {"meaning", "if the relay crashes now, the message is sent again"});
+}
+
 Task<void> SiteDelivery::record(Outcome outcome, QueuedRecord left) {
   const bool is_ended = outcome.is_ended;
   const Duration wait = outcome.wait;
@@ -217,14 +221,7 @@ Task<void> SiteDelivery::record(Outcome outcome, QueuedRecord left) {
                 "a recipient ends once");
   left.waiting.recipients_pending =
       static_cast<std::uint16_t>(left.waiting.recipients_pending - outcome.record.ended.size());
-  if (outcome.is_recorded) {
-    auto recorded = co_await parts_.spool.record(shard_, std::move(outcome.record));
-    if (!recorded) {
-      SLUICE_LOG(error, "outcome_not_durable", {"id", left.waiting.key.message.to_string()},
-                 {"envelope", left.waiting.key.ordinal}, {"error", recorded.error().sentence()},
-                 {"meaning", "if the relay crashes now, the message is sent again"});
-    }
-  }
+  if (outcome.is_recorded) co_await store(std::move(outcome.record));
   if (is_ended) {
     parts_.on_ended();
     co_return;

@@ -85,6 +85,7 @@ class SiteDelivery {
   Task<void> end_expired(spool::WaitingEnvelope waiting);
   Task<void> settle(AttemptResult attempt, spool::WaitingEnvelope waiting);
   Task<void> record_ended(AttemptResult& attempt, spool::WaitingEnvelope& waiting);
+  Task<void> store(spool::EnvelopeOutcome outcome);
   Task<void> record(Outcome outcome, QueuedRecord left);
   void return_unsent();
   const RetrySettings& retry_of(const spool::WaitingEnvelope& waiting) const;
