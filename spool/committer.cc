@@ -53,11 +53,6 @@ void Committer::record(EnvelopeOutcome outcome) {
   if (outcomes_.push(std::move(outcome), clock_.now())) wake();
 }
 
-void Committer::end_receiving() {
-  // Sequentially consistent, like sleep(): one of the two sees the other.
-  if (receiving_.fetch_sub(1) == 1 && is_in_gap_.load()) wake();
-}
-
 Accounting Committer::accounting() const {
   const std::lock_guard lock(accounting_mutex_);
   return accounting_;
@@ -65,7 +60,6 @@ Accounting Committer::accounting() const {
 
 Instant Committer::step() {
   const auto now = clock_.now();
-  is_in_gap_.store(false);
   answers_.flush();
   take_work();
   if (death_) {
@@ -94,9 +88,8 @@ void Committer::take_work() {
 }
 
 CommitPacing::Load Committer::load() const {
-  CommitPacing::Load load{
-      .messages = backlog_.messages.size(), .bytes = 0, .is_receiving = receiving_.load() > 0};
-  if (load.messages >= CommitPacing::kMessagesEnough) return load;  // their bytes no longer matter
+  CommitPacing::Load load{.messages = backlog_.messages.size(), .bytes = 0};
+  if (load.messages >= pacing_.messages_enough()) return load;  // their bytes no longer matter
   for (const auto& message : backlog_.messages) load.bytes += bytes_of(*message);
   return load;
 }
@@ -121,11 +114,9 @@ Instant Committer::sleep(Instant now, Instant until) {
   std::size_t bytes = 1;
   if (!backlog_.messages.empty()) {
     const auto waiting = load();
-    messages = CommitPacing::kMessagesEnough -
-               std::min(waiting.messages, CommitPacing::kMessagesEnough - 1);
+    const auto enough = pacing_.messages_enough();
+    messages = enough - std::min(waiting.messages, enough - 1);
     bytes = CommitPacing::kBytesEnough - std::min(waiting.bytes, CommitPacing::kBytesEnough - 1);
-    is_in_gap_.store(true);
-    if (receiving_.load() == 0) return now;
   }
   if (!intake_.prepare_sleep(messages, bytes)) return now;
   if (!answers_.flush()) until = std::min(until, now + kAnswerRetryInterval);
@@ -148,6 +139,8 @@ void Committer::commit_round(Instant now) {
   } else {
     settle_failure(std::move(round), written.error(), now);
   }
+  take_work();
+  pacing_.answered(backlog_.messages.size());
   metrics_.commit_seconds.observe(clock_.now() - now);
 }
 

@@ -59,8 +59,6 @@ class Committer {
     if (intake_.push(std::move(work))) wake();
   }
   void record(EnvelopeOutcome outcome);
-  void begin_receiving() { receiving_.fetch_add(1); }
-  void end_receiving();
   bool has_room() const { return space_.has_room(); }
   const OutcomeLog& outcomes() const { return outcomes_; }
   Accounting accounting() const;
@@ -124,8 +122,6 @@ class Committer {
 
   Intake intake_;
   OutcomeLog outcomes_;
-  std::atomic<std::int64_t> receiving_{0};
-  std::atomic<bool> is_in_gap_{false};  // sleeping until more has come together
 
   CommitterWork backlog_;
   Answers answers_;

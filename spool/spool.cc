@@ -69,8 +69,6 @@ class DirectorySpool final : public Spool {
   }
   bool has_room() const override;
   std::unique_ptr<IncomingBody> begin_body(Shard& shard, MessageId id) override;
-  void begin_receiving(ShardId shard) override { committer_of(shard).begin_receiving(); }
-  void end_receiving(ShardId shard) override { committer_of(shard).end_receiving(); }
   Task<Result<AcceptedMessage>> accept(Shard& shard, NewMessage message) override;
   Task<Result<StoredEnvelope>> read(Shard& shard, EnvelopeKey key, ReadBody body) override;
   Task<Result<std::shared_ptr<const ByteChain>>> read_part(Shard& shard, EnvelopeKey key,
@@ -86,7 +84,6 @@ class DirectorySpool final : public Spool {
 
  private:
   Partition* find(const MessageId& id) { return partitions_[id.partition()].get(); }
-  Committer& committer_of(ShardId shard) { return partitions_[partition_of(shard)]->committer(); }
   std::unique_ptr<AcceptRequest> make_request(Shard& shard, AcceptRequest::Waiter& waiter,
                                               NewMessage& message);
   Task<Result<void>> flush_partition(Shard& shard, Committer& committer);

@@ -181,11 +181,6 @@ class Spool {
 
   virtual std::unique_ptr<IncomingBody> begin_body(Shard& shard, MessageId id) = 0;
 
-  // Tells the committer that a body is arriving, so that it may wait for it (group commit); balance
-  // each with end_receiving().
-  virtual void begin_receiving(ShardId shard) = 0;
-  virtual void end_receiving(ShardId shard) = 0;
-
   // Stores the message and returns when it is on disk. Owns it; no deadline; cannot be cancelled.
   // storage_full: nothing was stored, answer 452. storage_failed: 451.
   virtual Task<Result<AcceptedMessage>> accept(Shard& shard, NewMessage message) = 0;

@@ -38,8 +38,7 @@ class FakeSpool : public spool::Spool {
   bool is_roomy = true;
   std::optional<Error> append_failure;
   std::optional<Error> accept_failure;
-  int receiving = 0;  // begin_receiving() less end_receiving()
-  std::string body;   // of the last message
+  std::string body;  // of the last message
   std::vector<spool::NewMessage> accepted;
 
   void start(Callbacks) override {}
@@ -48,8 +47,6 @@ class FakeSpool : public spool::Spool {
   std::unique_ptr<spool::IncomingBody> begin_body(Shard&, spool::MessageId) override {
     return std::make_unique<FakeBody>(body, append_failure);
   }
-  void begin_receiving(ShardId) override { ++receiving; }
-  void end_receiving(ShardId) override { --receiving; }
 
   Task<Result<spool::AcceptedMessage>> accept(Shard& shard, spool::NewMessage message) override {
     co_await yield(shard);  // as the real one, it answers later

@@ -77,7 +77,7 @@ Reception::Reception(ReceptionParts& parts, const RelayPermission& permission, A
 }
 
 Reception::~Reception() {
-  SLUICE_ASSERT(!is_receiving_, "a session resets its transaction before it ends");
+  SLUICE_ASSERT(!transaction_.has_value(), "a session resets its transaction before it ends");
 }
 
 Task<Reply> Reception::on_connect(const smtp::ClientInfo& client) {
@@ -148,17 +148,10 @@ void Reception::begin_body() {
   Shard& shard = parts_.shard;
   transaction_->id = parts_.ids.next(shard.clock().wall());
   transaction_->body = parts_.spool.begin_body(shard, *transaction_->id);
-  parts_.spool.begin_receiving(shard.id());
-  is_receiving_ = true;
-}
-
-void Reception::stop_receiving() {
-  if (!std::exchange(is_receiving_, false)) return;
-  parts_.spool.end_receiving(parts_.shard.id());
 }
 
 Task<Reply> Reception::on_body(std::string_view bytes) {
-  if (!is_receiving_) begin_body();
+  if (!has_body_begun()) begin_body();
   transaction_->reservation.release(ByteCount(bytes.size()));
   auto appended = co_await transaction_->body->append(bytes);
   if (!appended) co_return storage_reply(appended.error());
@@ -166,11 +159,10 @@ Task<Reply> Reception::on_body(std::string_view bytes) {
 }
 
 Task<Reply> Reception::on_end() {
-  if (!is_receiving_) begin_body();
+  if (!has_body_begun()) begin_body();
   // The next transaction may begin while this one waits for its commit.
   Transaction transaction = std::move(*transaction_);
   transaction_.reset();
-  stop_receiving();
   co_return co_await keep(std::move(transaction));
 }
 
@@ -256,7 +248,6 @@ void Reception::count_accepted(const Transaction& transaction, std::uint64_t byt
 }
 
 Task<void> Reception::on_reset() {
-  stop_receiving();
   transaction_.reset();
   co_return;
 }

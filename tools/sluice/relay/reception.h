@@ -73,8 +73,8 @@ class Reception final : public smtp::ReceptionHandler {
 
   smtp::Reply answer_mail(const smtp::ClientInfo& client, const smtp::MailCommand& command);
   smtp::Reply answer_recipient(const smtp::Address& recipient);
+  bool has_body_begun() const { return transaction_.has_value() && transaction_->id.has_value(); }
   void begin_body();
-  void stop_receiving();
   Task<smtp::Reply> keep(Transaction transaction);
   Handover hand_over(Transaction& transaction);
   MessageMetadata metadata_of(const Transaction& transaction, WallTime now) const;
@@ -84,7 +84,6 @@ class Reception final : public smtp::ReceptionHandler {
   const RelayPermission& permission_;
   Admission admission_;
   ClientMayRelay may_relay_ = ClientMayRelay::no;
-  bool is_receiving_ = false;  // the committer was told that a body is arriving
   std::optional<Transaction> transaction_;
 };
 
