@@ -22,10 +22,11 @@ namespace sluice {
 enum class Direction : std::uint8_t;  // core/socket.h
 
 // The memory that receives go to. It is copied out at once, so the numbers bound how much arrives
-// in one turn, not how many connections there are.
+// in one turn, not how many connections there are. The kernel takes the buffers in turns: so few
+// that all of them stay in a core's cache (docs/performance.md, "What was tried").
 struct RingSettings {
-  unsigned incoming_buffers = 512;  // powers of two
-  unsigned outgoing_buffers = 128;
+  unsigned incoming_buffers = 64;  // powers of two
+  unsigned outgoing_buffers = 16;
   ByteCount buffer_bytes = kibibytes(16);
 };
 

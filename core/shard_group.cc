@@ -1,7 +1,6 @@
 #include "core/shard_group.h"
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -16,24 +15,6 @@
 #include "core/thread_setup.h"
 
 namespace sluice {
-
-namespace {
-
-// Receive buffers of all shards together, at most.
-constexpr std::uint64_t kReceiveBytesMax = mebibytes(512).value();
-
-// Up to 51 shards have all they want; more share the budget.
-RingSettings ring_settings(std::size_t shards) {
-  RingSettings settings;
-  const std::uint64_t buffers = kReceiveBytesMax / shards / settings.buffer_bytes.value();
-  const auto share = static_cast<unsigned>(std::bit_floor(buffers * 4 / 5));
-  settings.incoming_buffers = std::min(settings.incoming_buffers, share);
-  settings.outgoing_buffers = settings.incoming_buffers / 4;
-  return settings;
-}
-static_assert(kReceiveBytesMax / kShardsMax >= mebibytes(4).value(), "a shard can receive");
-
-}  // namespace
 
 // One thread and its shard, which lives until the whole group ends, so that the others may send it
 // letters until then.
@@ -72,7 +53,7 @@ void ShardGroup::live(std::size_t index, std::uint64_t seed) {
   const std::vector<unsigned> cores = usable_cores();
   if (cores.size() == threads_.size()) keep_on_cores({cores[index]});
   const ShardId id(static_cast<std::uint16_t>(index));
-  auto opened = Shard::open(id, seed, ring_settings(threads_.size()));
+  auto opened = Shard::open(id, seed);
   if (!opened) {
     thread.error = std::move(opened).error();
     thread.set(Thread::Phase::ended);
