@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/assert.h"
+#include "core/frame_pool.h"
 
 namespace sluice {
 
@@ -73,6 +74,9 @@ class TaskPromise {
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
   [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
+
+  static void* operator new(std::size_t bytes) { return take_frame(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) { give_frame(frame, bytes); }
 
   TaskContext& context() const { return *context_; }
   void attach(std::coroutine_handle<> continuation, TaskContext& context) {
