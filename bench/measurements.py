@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from postfix_relay import PostfixRelay
 from processes import Relay, Transfer
 from programs import BUILD
+from waiting import wait_for
 
 SIZES = {"2 KB": "2KB", "10 KB": "10KB", "100 KB": "100KB"}
 MESSAGES = {"2 KB": 200_000, "10 KB": 100_000, "100 KB": 20_000}
@@ -118,13 +119,13 @@ class Measurements:
         return self.workplace.transfer(sink, port, *load)
 
     def send_relayed(self, load, make_relay, sink_settings=(), recipients=1, **relay_settings):
-        """Warms the relay up, then measures it with a new sink on the same port."""
+        """Warms the relay and its connections up, then measures it with the same sink."""
         messages = load[load.index("--messages") + 1]
         warm_up = min(WARM_UP, messages)
-        sink, port = self.workplace.start_sink("--messages", warm_up)
+        sink, port = self.workplace.start_sink("--messages", messages * recipients, "--warm-up", warm_up, *sink_settings)
         relay = make_relay(self.workplace, port, **relay_settings)
-        self.workplace.transfer(sink, relay.port, "--messages", warm_up, "--run", "warm")
-        sink, _ = self.workplace.start_sink("--messages", messages * recipients, *sink_settings, port=port)
+        self.workplace.submit(relay.port, "--messages", warm_up, "--run", "warm")
+        wait_for(relay.is_empty, "end of the warm-up", seconds=60)
         before = relay.cpu_seconds()
         transfer = self.workplace.transfer(sink, relay.port, *load)
         result = Relayed(transfer, relay.cpu_seconds() - before)

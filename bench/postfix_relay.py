@@ -125,6 +125,10 @@ class PostfixRelay:
         text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in text.split()]
 
+    def is_empty(self):
+        queues = ("maildrop", "incoming", "active", "deferred")
+        return not any(path.is_file() for queue in queues for path in (self.directory / "queue" / queue).rglob("*"))
+
     def end(self):
         self.process.end()
         shutil.rmtree(self.directory)

@@ -153,6 +153,9 @@ class Relay:
                               capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True)
         return json.loads(done.stdout)["pending"]
 
+    def is_empty(self):
+        return self.queued() == 0
+
     def end(self):
         if self.process.end() != 0:
             raise RuntimeError(f"the relay did not end in order: {self.process.errors()}")
@@ -215,15 +218,20 @@ class Workplace:
             raise RuntimeError(process.errors())
         return process, int(port_file.read_text())
 
+    def submit(self, port, *arguments):
+        """Sends to the port until everything is accepted."""
+        load = self.start_load(port, *arguments)
+        accepted = load.summary()
+        if accepted["rejected"] or accepted["unknown"]:
+            raise RuntimeError(f"not every message was accepted: {accepted}")
+        return load, accepted
+
     def start_load(self, port, *arguments):
         return self.start("load", [SLUICE_LOAD, "--to", f"127.0.0.1:{port}", "--json", *arguments])
 
     def transfer(self, sink, port, *arguments):
         """Sends to the port until the sink, which ends by itself, has everything."""
-        load = self.start_load(port, *arguments)
-        accepted = load.summary()
-        if accepted["rejected"] or accepted["unknown"]:
-            raise RuntimeError(f"not every message was accepted: {accepted}")
+        load, accepted = self.submit(port, *arguments)
         wait_for(lambda: not sink.is_running(), "end of the delivery", seconds=1800)
         received = sink.summary()
         if received["duplicates"] or sum(received["violations"].values()):

@@ -365,18 +365,26 @@ void SinkDialogue::finish(std::string& output) {
 void SinkDialogue::deliver() {
   const LoadHeader header = read_load_header(check_.header());
   ++messages_;
+  if (!header.id.empty() && header.sender != reverse_path_) count(Violation::sender_mismatch);
+  if (header.has_checksum && header.checksum != check_.checksum()) count(Violation::corrupt_body);
+  for (const std::string& recipient : recipients_) {
+    ledger_.write("received", header.id, recipient, reverse_path_);
+  }
+  count_message(header);
+}
+
+void SinkDialogue::count_message(const LoadHeader& header) {
+  if (counters_.warm_up_messages < settings_.warm_up) {
+    ++counters_.warm_up_messages;
+    return;
+  }
   ++counters_.messages;
   counters_.recipients += recipients_.size();
   counters_.bytes += check_.size();
-  if (!header.id.empty() && header.sender != reverse_path_) count(Violation::sender_mismatch);
-  if (header.has_checksum && header.checksum != check_.checksum()) count(Violation::corrupt_body);
   const Instant now = clock_.now();
   counters_.first = std::min(counters_.first, now);
   counters_.last = now;
   if (header.sent_at != 0) counters_.latency.observe(now - Instant(header.sent_at));
-  for (const std::string& recipient : recipients_) {
-    ledger_.write("received", header.id, recipient, reverse_path_);
-  }
 }
 
 void SinkDialogue::end_transaction() {

@@ -20,6 +20,8 @@
 
 namespace sluice::bench {
 
+struct LoadHeader;
+
 enum class SinkStage : std::uint8_t { connect, ehlo, mail, rcpt, data, final };
 
 // "rcpt:451 4.7.1 try later:5%": at that stage, with that probability, this reply.
@@ -39,6 +41,7 @@ struct SinkSettings {
   bool keeps_mail = false;  // --sticky-mail: a failed BDAT keeps the reverse-path, as Exim does
   std::uint32_t messages_per_connection = 0;  // then 421; 0: no limit
   std::uint32_t recipients_per_message = 0;   // then 452 4.5.3; 0: no limit
+  std::uint64_t warm_up = 0;  // so many messages of each shard are checked, not counted or timed
   std::vector<ReplyRule> rules;
 };
 
@@ -60,7 +63,8 @@ std::string_view name_of(Violation violation);
 // Counted per shard, summed at the end.
 struct SinkCounters {
   std::uint64_t connections = 0;
-  std::uint64_t messages = 0;
+  std::uint64_t warm_up_messages = 0;
+  std::uint64_t messages = 0;  // without those of the warm-up, as all that follows
   std::uint64_t recipients = 0;
   std::uint64_t bytes = 0;
   std::uint64_t refused = 0;  // 4xx and 5xx sent by rules and limits
@@ -120,6 +124,7 @@ class SinkDialogue {
   void finish(std::string& output);
   void end_transaction();
   void deliver();
+  void count_message(const LoadHeader& header);
   void count(Violation violation) { ++counters_.violations[static_cast<std::size_t>(violation)]; }
   // True when a rule refuses here; its reply was appended.
   bool is_refused(SinkStage stage, std::string& output);

@@ -42,6 +42,9 @@ void declare_options(CLI::App& app, SinkOptions& options) {
   app.add_option("--port-file", options.port_file, "Write the port here once it listens");
   app.add_option("--ledger", options.ledger_file, "Write a line per message and recipient here");
   app.add_option("--messages", options.messages, "End after so many different messages; 0: never");
+  app.add_option(
+      "--warm-up", options.settings.warm_up,
+      "So many messages of each thread come before those: checked, not counted or timed");
   app.add_option("--connections", options.connections, "Refuse more at once with 421; 0: no limit");
   app.add_option("--messages-per-connection", options.settings.messages_per_connection,
                  "Then 421; 0: no limit");
@@ -129,7 +132,8 @@ class Sink {
 
  private:
   bool is_complete() const {
-    return options_.messages != 0 && ledger_.pairs() >= options_.messages;
+    if (options_.messages == 0) return false;
+    return ledger_.pairs() >= options_.messages + options_.settings.warm_up * shards_.size();
   }
 
   Task<void> accept(Shard& shard) {
@@ -175,6 +179,7 @@ nlohmann::ordered_json summarise(const Sink& sink, const Ledger& ledger) {
   std::vector<std::uint64_t> latency(Histogram::kBuckets);
   for (const SinkShard& shard : sink.shards()) {
     total.connections += shard.counters.connections;
+    total.warm_up_messages += shard.counters.warm_up_messages;
     total.messages += shard.counters.messages;
     total.recipients += shard.counters.recipients;
     total.bytes += shard.counters.bytes;
@@ -198,7 +203,8 @@ nlohmann::ordered_json summarise(const Sink& sink, const Ledger& ledger) {
   for (std::size_t i = 0; i < kViolations; ++i) {
     violations[std::string(name_of(static_cast<Violation>(i)))] = total.violations[i];
   }
-  return {{"messages", total.messages},
+  return {{"warm_up", total.warm_up_messages},
+          {"messages", total.messages},
           {"recipients", total.recipients},
           {"unique", ledger.pairs()},
           {"duplicates", ledger.duplicates()},

@@ -108,6 +108,18 @@ TEST_F(SinkDialogueTest, CountsWhatTheClientMayNotDo) {
   EXPECT_EQ(violations(Violation::early_data), 1u);
 }
 
+TEST_F(SinkDialogueTest, ChecksTheMessagesOfTheWarmUpWithoutCountingThem) {
+  settings_.warm_up = 1;
+  const std::string message = "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 3 LAST\r\nX\r\n";
+  EXPECT_EQ(codes(message), "250 250 250");
+  EXPECT_EQ(counters_.warm_up_messages, 1U);
+  EXPECT_EQ(counters_.messages, 0U);
+  EXPECT_EQ(counters_.first, Instant::far_future());
+  EXPECT_EQ(codes(message), "250 250 250");
+  EXPECT_EQ(counters_.messages, 1U);
+  EXPECT_EQ(counters_.recipients, 1U);
+}
+
 TEST_F(SinkDialogueTest, AnswersByItsRules) {
   settings_.rules.push_back(ReplyRule::parse("rcpt:451 4.7.1 try later:100%").value());
   EXPECT_EQ(codes("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 2 LAST\r\nxy"), "250 451 503");
