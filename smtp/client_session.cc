@@ -14,8 +14,6 @@
 namespace sluice::smtp {
 namespace {
 
-bool is_success(const Reply& reply) { return reply.code >= 200 && reply.code < 300; }
-
 TransactionResult unsent(TransactionEnd end, std::string error) {
   TransactionResult result;
   result.end = end;
@@ -127,13 +125,13 @@ Task<Result<ClientSession::Opened>> ClientSession::State::greet() {
   Opened opened{.refusal = std::nullopt, .stage = ReplyStage::greeting};
   auto greeting = co_await replies.read(deadline);
   if (!greeting) co_return std::unexpected(std::move(greeting).error().within("greeting"));
-  if (!is_success(*greeting)) {
+  if (!greeting->is_completion()) {
     opened.refusal = std::move(*greeting);
     co_return opened;
   }
   opened.stage = ReplyStage::hello;
   SLUICE_CO_TRY(extended, co_await say("EHLO"));
-  if (is_success(extended)) {
+  if (extended.is_completion()) {
     extensions = parse_peer_extensions(extended.text);
     co_return opened;
   }
@@ -143,7 +141,7 @@ Task<Result<ClientSession::Opened>> ClientSession::State::greet() {
   }
   // RFC 5321 §3.2: a server that does not know EHLO may know HELO.
   SLUICE_CO_TRY(plain, co_await say("HELO"));
-  if (!is_success(plain)) opened.refusal = std::move(plain);
+  if (!plain.is_completion()) opened.refusal = std::move(plain);
   co_return opened;
 }
 

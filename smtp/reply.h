@@ -19,7 +19,10 @@ struct Reply {
   EnhancedStatus enhanced;  // absent in replies to HELO/EHLO and 3xx
   std::string text;         // lines separated by '\n', without code and enhanced code
 
-  bool is_positive() const { return code >= 200 && code < 400; }  // 2xx, 3xx
+  // RFC 5321 §4.2.1: what the first digit says.
+  bool is_completion() const { return code >= 200 && code < 300; }
+  bool is_intermediate() const { return code >= 300 && code < 400; }  // "go on": 354
+  bool is_positive() const { return is_completion() || is_intermediate(); }
   bool is_transient() const { return code >= 400 && code < 500; }
   bool is_permanent() const { return code >= 500; }
 

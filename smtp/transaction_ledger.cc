@@ -9,9 +9,6 @@ namespace {
 
 constexpr int kClosingCode = 421;  // RFC 5321 §3.8: the service closes the connection
 
-bool is_success(const Reply& reply) { return reply.code >= 200 && reply.code < 300; }
-bool is_go_ahead(const Reply& reply) { return reply.code >= 300 && reply.code < 400; }
-
 std::unexpected<Error> contradiction(CommandKind kind, const Reply& reply) {
   std::string sentence("reply that does not fit ");
   sentence += name_of(kind);
@@ -166,7 +163,7 @@ Result<void> TransactionLedger::apply(const Expected& answered, Reply reply) {
   Transaction& transaction = *answered.transaction;
   switch (answered.kind) {
     case CommandKind::reset:
-      if (!is_success(reply)) is_poisoned_ = true;
+      if (!reply.is_completion()) is_poisoned_ = true;
       return {};
     case CommandKind::mail:
       return apply_mail(transaction, std::move(reply));
@@ -184,18 +181,18 @@ Result<void> TransactionLedger::apply(const Expected& answered, Reply reply) {
 }
 
 Result<void> TransactionLedger::apply_mail(Transaction& transaction, Reply reply) {
-  if (is_go_ahead(reply)) return contradiction(CommandKind::mail, reply);
-  if (!is_success(reply)) transaction.mail_refusal_ = std::move(reply);
+  if (reply.is_intermediate()) return contradiction(CommandKind::mail, reply);
+  if (!reply.is_completion()) transaction.mail_refusal_ = std::move(reply);
   return {};
 }
 
 Result<void> TransactionLedger::apply_recipient(Transaction& transaction, std::size_t recipient,
                                                 Reply reply) {
-  if (is_go_ahead(reply)) return contradiction(CommandKind::recipient, reply);
+  if (reply.is_intermediate()) return contradiction(CommandKind::recipient, reply);
   ++transaction.recipients_answered_;
   // Behind a refused MAIL the recipient went to no transaction, or to another's.
   if (transaction.is_mail_refused()) return {};
-  if (is_success(reply)) {
+  if (reply.is_completion()) {
     ++transaction.accepted_;
     return {};
   }
@@ -205,8 +202,8 @@ Result<void> TransactionLedger::apply_recipient(Transaction& transaction, std::s
 }
 
 Result<void> TransactionLedger::apply_data(Transaction& transaction, Reply reply) {
-  if (is_success(reply)) return contradiction(CommandKind::data, reply);
-  if (is_go_ahead(reply)) {
+  if (reply.is_completion()) return contradiction(CommandKind::data, reply);
+  if (reply.is_intermediate()) {
     transaction.data_answer_ = Transaction::DataAnswer::go_ahead;
     return {};
   }
@@ -219,8 +216,8 @@ Result<void> TransactionLedger::apply_data(Transaction& transaction, Reply reply
 
 Result<void> TransactionLedger::apply_end(Transaction& transaction, Reply reply) {
   const bool is_early = !transaction.is_end_written_;
-  if (is_go_ahead(reply)) return contradiction(CommandKind::end, reply);
-  if (is_success(reply)) {
+  if (reply.is_intermediate()) return contradiction(CommandKind::end, reply);
+  if (reply.is_completion()) {
     // Nobody may have taken the message, yet the peer says that somebody did.
     transaction.is_contradictory_ = transaction.is_decided();
     if (transaction.is_contradictory_ || is_early) return contradiction(CommandKind::end, reply);
@@ -268,7 +265,7 @@ void TransactionLedger::end(Transaction& transaction, const std::string& error) 
     return;
   }
   const auto& decision = transaction.decision_;
-  is_clean_ = decision && decision->stage == ReplyStage::final && is_success(decision->reply);
+  is_clean_ = decision && decision->stage == ReplyStage::final && decision->reply.is_completion();
   for (auto& verdict : result.recipients) {
     if (transaction.mail_refusal_) {
       verdict = {.reply = *transaction.mail_refusal_, .stage = ReplyStage::mail};
