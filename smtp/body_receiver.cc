@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "smtp/loop_detector.h"
+
 namespace sluice::smtp {
 namespace {
 
