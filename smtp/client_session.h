@@ -21,8 +21,8 @@
 #include "core/clock.h"
 #include "core/stream.h"
 #include "core/task.h"
+#include "smtp/body_type.h"
 #include "smtp/peer_extensions.h"
-#include "smtp/reception_handler.h"
 #include "smtp/reply.h"
 #include "smtp/transaction_result.h"
 

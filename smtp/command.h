@@ -8,10 +8,12 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "smtp/reception_handler.h"
+#include "smtp/address.h"
+#include "smtp/body_type.h"
 #include "smtp/reply.h"
 
 namespace sluice::smtp {
@@ -54,9 +56,17 @@ using Parsed = std::expected<T, Reply>;
 Parsed<std::string> parse_hello(std::string_view argument);
 
 // MAIL FROM:<reverse-path> SIZE= BODY= (RFC 5321 §4.1.1.2, RFC 1870, RFC 6152).
+struct MailCommand {
+  Address reverse_path;
+  std::optional<std::uint64_t> size;  // in bytes; what 64 bits cannot hold is their largest number
+  BodyType body = BodyType::seven_bit;
+};
 Parsed<MailCommand> parse_mail(std::string_view argument);
 
 // RCPT TO:<forward-path> (RFC 5321 §4.1.1.3). No parameter is known yet.
+struct RecipientCommand {
+  Address recipient;
+};
 Parsed<RecipientCommand> parse_recipient(std::string_view argument);
 
 // BDAT chunk-size [LAST] (RFC 3030 §2).

@@ -4,14 +4,12 @@
 // positive Reply lets the session go on, any other is sent and undoes the step.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/ip_address.h"
 #include "core/task.h"
-#include "smtp/address.h"
+#include "smtp/command.h"
 #include "smtp/reply.h"
 
 namespace sluice::smtp {
@@ -22,18 +20,6 @@ struct ClientInfo {
   Endpoint local;
   std::string hello;         // argument of HELO or EHLO
   bool is_extended = false;  // EHLO
-};
-
-enum class BodyType : std::uint8_t { seven_bit, eight_bit_mime };
-
-struct MailCommand {
-  Address reverse_path;
-  std::optional<std::uint64_t> size;  // SIZE=, RFC 1870
-  BodyType body = BodyType::seven_bit;
-};
-
-struct RecipientCommand {
-  Address recipient;
 };
 
 class ReceptionHandler {

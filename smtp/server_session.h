@@ -32,7 +32,7 @@ struct ServerSettings {
   Duration command_idle_max = std::chrono::minutes(5);  // RFC 5321 §4.5.3.2.7
   Duration data_idle_max = std::chrono::minutes(3);     // between two progresses of a body
   Duration session_max = std::chrono::hours(24);
-  bool normalises_newlines = false;         // bare_newlines = "normalise"
+  bool normalises_newlines = false;  // bare_newlines = "normalise"
   // Received: fields of a message; more is a loop. RFC 5321 §6.3 asks for a threshold of 100; 50 is
   // what most servers take, and ends a loop after half of the copies.
   std::uint32_t received_headers_max = 50;
