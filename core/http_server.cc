@@ -68,12 +68,6 @@ std::vector<std::string_view> next_pieces(Serializer& serializer) {
   return pieces;
 }
 
-std::size_t bytes_of(const std::vector<std::string_view>& pieces) {
-  std::size_t bytes = 0;
-  for (const std::string_view piece : pieces) bytes += piece.size();
-  return bytes;
-}
-
 }  // namespace
 
 // One request on its way in.
@@ -217,7 +211,7 @@ Task<Result<void>> HttpServer::write(Stream& stream, const Request& request) {
     const Deadline deadline = Deadline::in(shard_.clock(), timeouts_.answer);
     auto sent = co_await stream.send(pieces, deadline);
     if (!sent) co_return sent;
-    serializer.consume(bytes_of(pieces));
+    serializer.consume(total_bytes(pieces));
   }
   co_return Result<void>{};
 }

@@ -15,6 +15,13 @@ namespace sluice {
 // At most this much lies received and not consumed; then the peer's window fills.
 inline constexpr std::size_t kReceivedBytesMax = 64 * 1024;
 
+// What send() is given, as a whole.
+inline std::size_t total_bytes(std::span<const std::string_view> pieces) {
+  std::size_t total = 0;
+  for (const std::string_view piece : pieces) total += piece.size();
+  return total;
+}
+
 class Stream {
  public:
   Stream() = default;

@@ -57,8 +57,7 @@ std::optional<Reply> refusal_of(const OutgoingMessage& message, const PeerExtens
 }
 
 bool is_plausible_start(std::span<const std::string_view> pieces, std::uint64_t size) {
-  std::uint64_t total = 0;
-  for (const auto piece : pieces) total += piece.size();
+  const std::uint64_t total = total_bytes(pieces);
   return total <= size && (total > 0) == (size > 0);
 }
 

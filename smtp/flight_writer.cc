@@ -15,12 +15,6 @@ namespace {
 // bound does not need it to the byte.
 constexpr std::size_t kCommandBytes = 32;
 
-std::uint64_t total_bytes(std::span<const std::string_view> pieces) {
-  std::uint64_t total = 0;
-  for (const auto piece : pieces) total += piece.size();
-  return total;
-}
-
 std::uint64_t flight_bytes_of(const OutgoingMessage& message) {
   std::uint64_t total = message.body->size() + message.reverse_path.size() + 2 * kCommandBytes;
   for (const auto& recipient : message.recipients) total += recipient.size() + kCommandBytes;
