@@ -17,41 +17,15 @@
 #include <string_view>
 #include <vector>
 
-#include "core/completion.h"
 #include "core/event.h"
 #include "core/stream.h"
 #include "smtp/client_session.h"
 #include "smtp/gather.h"
+#include "smtp/pending_message.h"
 #include "smtp/reply_watchdog.h"
 #include "smtp/transaction_ledger.h"
 
 namespace sluice::smtp {
-
-// A message handed to send(), until it has its result. Lies in the frame of send().
-class PendingMessage final : public Transaction {
- public:
-  // `first` is what the body's first next() gave.
-  PendingMessage(Shard& shard, const OutgoingMessage& message,
-                 std::span<const std::string_view> first);
-
-  const OutgoingMessage& message() const { return message_; }
-  std::uint64_t body_bytes() const { return body_bytes_; }
-  std::span<const std::string_view> first() const { return first_; }
-  std::uint64_t first_bytes() const { return first_bytes_; }
-  // Its body lies in memory until the result is there.
-  bool is_whole() const { return first_bytes_ == body_bytes_; }
-
-  Completion<TransactionResult>& result() { return completion_; }
-
- private:
-  void on_ended() override { completion_.complete(take_result()); }
-
-  const OutgoingMessage& message_;
-  std::span<const std::string_view> first_;
-  std::uint64_t body_bytes_;
-  std::uint64_t first_bytes_;
-  Completion<TransactionResult> completion_;
-};
 
 class FlightWriter {
  public:
