@@ -5,6 +5,11 @@
 #include "core/assert.h"
 
 namespace sluice::smtp {
+namespace {
+
+constexpr std::string_view kCrlf = "\r\n";
+
+}  // namespace
 
 std::optional<Line> LineReader::try_read() {
   release();
@@ -13,14 +18,6 @@ std::optional<Line> LineReader::try_read() {
     return std::nullopt;
   }
   return scan(stream_.received());
-}
-
-Task<Result<Line>> LineReader::read(Deadline deadline) {
-  while (true) {
-    if (const auto line = try_read()) co_return *line;
-    auto filled = co_await stream_.fill(deadline);
-    if (!filled) co_return std::unexpected(std::move(filled).error());
-  }
 }
 
 void LineReader::release() {
@@ -35,7 +32,7 @@ std::optional<Line> LineReader::scan(std::string_view bytes) {
 
   const bool has_cr = newline > 0 && bytes[newline - 1] == '\r';
   const std::string_view text = bytes.substr(0, has_cr ? newline - 1 : newline);
-  if (end_ == LineEnd::crlf && (!has_cr || text.find('\r') != std::string_view::npos)) {
+  if (!has_cr || text.find('\r') != std::string_view::npos) {
     return faulty(Line::Fault::bare_newline);
   }
   if (text.size() > bytes_max_) return faulty(Line::Fault::too_long);
@@ -49,7 +46,7 @@ std::optional<Line> LineReader::scan(std::string_view bytes) {
 std::optional<Line> LineReader::scan_unended(std::string_view bytes) {
   const bool may_end = bytes.ends_with('\r');
   const std::string_view text = bytes.substr(0, bytes.size() - (may_end ? 1 : 0));
-  if (end_ == LineEnd::crlf && text.find('\r', scanned_) != std::string_view::npos) {
+  if (text.find('\r', scanned_) != std::string_view::npos) {
     return faulty(Line::Fault::bare_newline);
   }
   if (text.size() > bytes_max_) return faulty(Line::Fault::too_long);
@@ -67,10 +64,9 @@ Line LineReader::faulty(Line::Fault fault) {
 // True when the faulty line's CRLF was found and consumed.
 bool LineReader::discard() {
   const std::string_view bytes = stream_.received();
-  const std::string_view end = end_ == LineEnd::crlf ? "\r\n" : "\n";
-  const std::size_t found = bytes.find(end);
+  const std::size_t found = bytes.find(kCrlf);
   if (found != std::string_view::npos) {
-    stream_.consume(found + end.size());
+    stream_.consume(found + kCrlf.size());
     is_discarding_ = false;
     return true;
   }

@@ -79,7 +79,7 @@ ServerSession::State::State(Shard& shard, const ServerSettings& settings, Stream
       stream_(stream),
       client_(std::move(client)),
       handler_(handler),
-      lines_(stream, kCommandLineBytesMax - 2, LineEnd::crlf),
+      lines_(stream, kCommandLineBytesMax - 2),
       replies_(shard, stream, settings.command_idle_max),
       body_(body_limits(settings)),
       session_end_(Deadline::in(shard.clock(), settings.session_max)),
