@@ -42,7 +42,7 @@ std::optional<Reply> refusal_of(const OutgoingMessage& message, const PeerExtens
   if (std::ranges::any_of(message.recipients, has_control)) {
     return reply(553, {5, 1, 3}, "A recipient's address has control characters");
   }
-  // RFC 1870 §6.1: not tried where the peer has said that it is too large.
+  // RFC 1870 §4 and §7: what is larger than the peer said is bound to be refused.
   const std::uint64_t size = message.body->size();
   if (peer.size_max != 0 && size > peer.size_max) {
     return reply(

@@ -1,10 +1,14 @@
 // ReplyWriter: sends the replies of a server session, everything that is ready in one write.
 //
-// The session pushes replies and calls flush() before it waits for its client. While a message
-// awaits its commit, what was answered before it waits with it: the batch is still being worked
-// on (RFC 2920 §3.2 item 8 asks for a flush when the input is used up; a server that commits before
-// it reads on does the same), and one write costs the machine half of two. Lives on the shard of
-// its stream. Knows no commands.
+// The session pushes replies and calls flush() before it waits for its client. Two departures from
+// RFC 2920 §3.2, since one write costs the machine half of two:
+// - Item 7 asks for a flush when the input is used up. While a message awaits its commit, what was
+//   answered before it waits with it: the batch is still being worked on, as it is where a server
+//   commits before it reads on.
+// - Items 5 and 6 forbid to buffer the replies to NOOP, QUIT, unknown commands and a few more. A
+//   client that keeps to RFC 2920 §3.1 ends its group with them, and then they leave at once; one
+//   that sends on gets them with the next ones.
+// Lives on the shard of its stream. Knows no commands.
 #pragma once
 
 #include <cstddef>
