@@ -14,6 +14,8 @@
 namespace sluice::smtp {
 namespace {
 
+constexpr Duration kFarewellMax = std::chrono::seconds(5);  // for QUIT to a peer that refused us
+
 TransactionResult unsent(TransactionEnd end, std::string error) {
   TransactionResult result;
   result.end = end;
@@ -85,6 +87,7 @@ struct ClientSession::State {
 
   Task<Result<Opened>> greet();
   Task<Result<Reply>> say(std::string command);
+  Task<void> say_quit();
   void start();
   Task<void> write();
   Task<void> read();
@@ -153,6 +156,15 @@ Task<Result<Reply>> ClientSession::State::say(std::string verb) {
   auto answered = co_await replies.read(deadline);
   if (!answered) co_return std::unexpected(std::move(answered).error().within(verb));
   co_return answered;
+}
+
+// RFC 5321 §4.1.1.10: who closes a connection says QUIT first, also to a peer that will not serve
+// it. The reply is not waited for, although one should: it decides nothing, and the mail waits for
+// another host.
+Task<void> ClientSession::State::say_quit() {
+  const std::string_view pieces[] = {"QUIT\r\n"};
+  const auto deadline = Deadline::in(shard.clock(), kFarewellMax);
+  [[maybe_unused]] const auto sent = co_await stream->send(pieces, deadline);  // it may have left
 }
 
 void ClientSession::State::start() {
@@ -240,6 +252,7 @@ Task<Result<ClientSession::Opened>> ClientSession::open() {
     state_->failure = opened.error().sentence();
   } else if (opened->refusal) {
     state_->failure = opened->refusal->to_string();
+    if (!opened->refusal->is_closing()) co_await state_->say_quit();
   } else {
     state_->start();
     co_return opened;

@@ -78,8 +78,8 @@ class ClientSession {
   ~ClientSession();  // asserts close()
 
   // Reads the greeting, says EHLO (HELO where EHLO is refused with 5xx). A value with a negative
-  // reply is the peer's refusal and its stage; an Error is a broken connection. Afterwards the
-  // session's writer and reader run until close().
+  // reply is the peer's refusal and its stage, and QUIT was said; an Error is a broken connection.
+  // Else the session's writer and reader run until close().
   struct Opened {
     std::optional<Reply> refusal;
     ReplyStage stage;

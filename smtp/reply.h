@@ -25,6 +25,8 @@ struct Reply {
   bool is_positive() const { return is_completion() || is_intermediate(); }
   bool is_transient() const { return code >= 400 && code < 500; }
   bool is_permanent() const { return code >= 500; }
+  // RFC 5321 §3.8: a 421, to whatever command, announces that the server closes the connection.
+  bool is_closing() const { return code == 421; }
 
   // "550 5.7.1 text" on one line, for logs and records; lines joined by a space.
   std::string to_string() const;

@@ -7,8 +7,6 @@
 namespace sluice::smtp {
 namespace {
 
-constexpr int kClosingCode = 421;  // RFC 5321 §3.8: the service closes the connection
-
 std::unexpected<Error> contradiction(CommandKind kind, const Reply& reply) {
   std::string sentence("reply that does not fit ");
   sentence += name_of(kind);
@@ -119,7 +117,7 @@ std::optional<CommandKind> TransactionLedger::due() const {
 
 Result<void> TransactionLedger::take(Reply reply) {
   SLUICE_ASSERT(!is_closing(), "nothing is read behind a 421");
-  if (reply.code == kClosingCode) {
+  if (reply.is_closing()) {
     take_closing(std::move(reply));
     return {};
   }

@@ -22,7 +22,7 @@ TEST_F(ClientSessionFailure, TakesARefusalAtTheGreetingAsAValue) {
   EXPECT_EQ((*opened_)->stage, ReplyStage::greeting);
   EXPECT_EQ((*opened_)->refusal->to_string(), "554 5.7.1 go away");
   EXPECT_EQ(end(0), TransactionEnd::not_attempted);
-  EXPECT_THAT(server_.lines, IsEmpty());
+  EXPECT_THAT(server_.lines, ElementsAre("QUIT"));
 }
 
 TEST_F(ClientSessionFailure, TakesARefusalOfEhloAsAValue) {
@@ -31,6 +31,7 @@ TEST_F(ClientSessionFailure, TakesARefusalOfEhloAsAValue) {
   ASSERT_TRUE(*opened_);
   EXPECT_EQ((*opened_)->stage, ReplyStage::hello);
   EXPECT_EQ((*opened_)->refusal->code, 421);
+  EXPECT_THAT(server_.lines, ElementsAre("EHLO client.test"));
 }
 
 TEST_F(ClientSessionFailure, TakesARefusalOfHeloAsAValue) {
@@ -39,6 +40,7 @@ TEST_F(ClientSessionFailure, TakesARefusalOfHeloAsAValue) {
   run();
   ASSERT_TRUE(*opened_);
   EXPECT_EQ((*opened_)->refusal->code, 550);
+  EXPECT_THAT(server_.lines, ElementsAre("EHLO client.test", "HELO client.test", "QUIT"));
 }
 
 TEST_F(ClientSessionFailure, FailsToOpenWhenThePeerSpeaksAnotherProtocol) {
