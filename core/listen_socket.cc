@@ -1,3 +1,5 @@
+#include "core/listen_socket.h"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -10,7 +12,6 @@
 #include <utility>
 
 #include "core/descriptor.h"
-#include "core/listener.h"
 
 namespace sluice {
 

@@ -1,34 +1,17 @@
 #include "core/listener.h"
 
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <vector>
 
 #include "core/event.h"
-#include "core/open_files.h"
+#include "tests/unit/core/few_files.h"
 #include "tests/unit/core/shard_fixture.h"
+#include "tests/unit/core/temporary_directory.h"
 
 namespace sluice {
 namespace {
-
-// A directory of its own, gone after the test.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = std::filesystem::temp_directory_path() / "sluice-test-XXXXXX";
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 int connect_to(const Endpoint& endpoint) {
   sockaddr_storage address{};
@@ -111,22 +94,6 @@ TEST(Listener, AcceptsOnUnixSockets) {
   run_on_shard(accept_unix, directory.file("control.sock"));
 }
 
-// Lowers the limit of open files while it lives.
-class FewFiles {
- public:
-  explicit FewFiles(rlim_t limit) {
-    getrlimit(RLIMIT_NOFILE, &before_);
-    const rlimit lowered{.rlim_cur = limit, .rlim_max = before_.rlim_max};
-    setrlimit(RLIMIT_NOFILE, &lowered);
-  }
-  FewFiles(const FewFiles&) = delete;
-  FewFiles& operator=(const FewFiles&) = delete;
-  ~FewFiles() { setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
 Task<void> run_out_of_files(Shard& shard) {
   auto listening = ListenSocket::bind_tcp(loopback());
   Taken taken(shard);
@@ -147,92 +114,6 @@ Task<void> run_out_of_files(Shard& shard) {
 }
 
 TEST(Listener, PausesWhenOpenFilesRunOut) { run_on_shard(run_out_of_files); }
-
-TEST(ListenSocket, SaysWhichPortIsTaken) {
-  const auto first = ListenSocket::bind_tcp(loopback());
-  ASSERT_TRUE(first);
-  EXPECT_NE(first->endpoint().port, 0);
-  const auto second = ListenSocket::bind_tcp(first->endpoint());
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code(), ErrorCode::refused);
-  EXPECT_NE(second.error().sentence().find(first->endpoint().to_string()), std::string::npos);
-  EXPECT_NE(second.error().sentence().find("the port is taken"), std::string::npos);
-}
-
-TEST(ListenSocket, SaysThatAnAddressIsNotOurs) {
-  const auto bound = ListenSocket::bind_tcp(*Endpoint::parse("192.0.2.1:2525"));
-  ASSERT_FALSE(bound);
-  EXPECT_NE(bound.error().sentence().find("no such address"), std::string::npos);
-}
-
-TEST(ListenSocket, UnixSocketsAreForOwnerAndGroup) {
-  const TemporaryDirectory directory;
-  const std::string path = directory.file("control.sock");
-  {
-    const auto bound = ListenSocket::bind_unix(path);
-    ASSERT_TRUE(bound);
-    struct stat status{};
-    ASSERT_EQ(stat(path.c_str(), &status), 0);
-    EXPECT_EQ(status.st_mode & 0777u, 0660u);
-  }
-  EXPECT_FALSE(std::filesystem::exists(path));
-}
-
-TEST(ListenSocket, ReplacesAStaleSocketButNotOneInUse) {
-  const TemporaryDirectory directory;
-  const std::string path = directory.file("control.sock");
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const int stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  ASSERT_EQ(bind(stale, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  close(stale);
-  ASSERT_TRUE(std::filesystem::exists(path));
-  const auto first = ListenSocket::bind_unix(path);
-  ASSERT_TRUE(first) << first.error().sentence();
-  const auto second = ListenSocket::bind_unix(path);
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code(), ErrorCode::refused);
-}
-
-TEST(ListenSocket, LeavesAFileThatIsNoSocketAlone) {
-  const TemporaryDirectory directory;
-  const std::string path = directory.file("precious");
-  std::ofstream(path) << "data";
-  const auto bound = ListenSocket::bind_unix(path);
-  ASSERT_FALSE(bound);
-  EXPECT_EQ(bound.error().code(), ErrorCode::already_exists);
-  EXPECT_TRUE(std::filesystem::is_regular_file(path));
-}
-
-TEST(ListenSocket, BoundsThePathOfASocket) {
-  const TemporaryDirectory directory;
-  const std::size_t longest = sizeof(sockaddr_un::sun_path) - 1;
-  const std::string base = directory.file("");
-  const std::string path = base + std::string(longest - base.size(), 'x');
-  EXPECT_TRUE(ListenSocket::bind_unix(path));
-  const auto too_long = ListenSocket::bind_unix(path + "x");
-  ASSERT_FALSE(too_long);
-  EXPECT_EQ(too_long.error().code(), ErrorCode::invalid_argument);
-  EXPECT_FALSE(ListenSocket::bind_unix(""));
-}
-
-TEST(OpenFiles, RaisesTheLimitUpToWhatTheSystemAllows) {
-  const FewFiles few(64);
-  const auto raised = raise_open_files(128);
-  ASSERT_TRUE(raised);
-  EXPECT_EQ(*raised, 128u);
-  const auto kept = raise_open_files(100);
-  ASSERT_TRUE(kept);
-  EXPECT_EQ(*kept, 128u);
-}
-
-TEST(OpenFiles, SaysWhatToDoWhenTheSystemAllowsLess) {
-  const auto refused = raise_open_files(std::uint64_t{1} << 40);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code(), ErrorCode::refused);
-  EXPECT_NE(refused.error().sentence().find("ulimit -n"), std::string::npos);
-}
 
 }  // namespace
 }  // namespace sluice
