@@ -2,10 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,6 +13,7 @@
 #include "commands/config.h"
 #include "commands/version.h"
 #include "relay/config.h"
+#include "tests/unit/core/temporary_directory.h"
 
 namespace sluice::commands {
 namespace {
@@ -50,18 +49,13 @@ Output run(std::vector<std::string> arguments) {
 
 class CheckCommand : public testing::Test {
  protected:
-  CheckCommand() {
-    std::string name = (std::filesystem::temp_directory_path() / "sluice_check_XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~CheckCommand() override { std::filesystem::remove_all(directory_); }
-
   std::string write(const std::string& text) {
-    std::ofstream(directory_ / "sluice.toml") << "hostname = \"relay.example\"\n" << text;
-    return directory_ / "sluice.toml";
+    const std::string file = directory_.file("sluice.toml");
+    std::ofstream(file) << "hostname = \"relay.example\"\n" << text;
+    return file;
   }
 
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
 };
 
 constexpr const char* kRight =

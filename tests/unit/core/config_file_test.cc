@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,6 +11,7 @@
 
 #include "core/config_line.h"
 #include "core/config_override.h"
+#include "tests/unit/core/temporary_directory.h"
 
 namespace sluice {
 namespace {
@@ -108,24 +108,19 @@ TEST(ParseConfigText, SurvivesTheDeepestNesting) {
 
 class ConfigFileTest : public testing::Test {
  protected:
-  ConfigFileTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "sluice_config_XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-    std::filesystem::create_directory(directory_ / "conf.d");
-  }
-  ~ConfigFileTest() override { std::filesystem::remove_all(directory_); }
+  ConfigFileTest() { std::filesystem::create_directory(directory_.file("conf.d")); }
 
   std::string write(const std::string& name, const std::string& text) {
-    std::ofstream(directory_ / name) << text;
-    return directory_ / name;
+    std::ofstream(directory_.file(name)) << text;
+    return directory_.file(name);
   }
 
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
   ConfigProblems problems_;
 };
 
 TEST_F(ConfigFileTest, SaysThatAFileIsMissing) {
-  read_config_file(directory_ / "none.toml", problems_);
+  read_config_file(directory_.file("none.toml"), problems_);
   EXPECT_THAT(texts(problems_),
               ElementsAre(HasSubstr("none.toml: cannot be read: No such file or directory")));
 }

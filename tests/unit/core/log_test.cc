@@ -15,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/unit/core/temporary_directory.h"
+
 namespace sluice {
 namespace {
 
@@ -25,18 +27,13 @@ using testing::MatchesRegex;
 
 class LogTest : public testing::Test {
  protected:
-  LogTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "sluice_log_XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-  }
   ~LogTest() override {
     close_log();
     EXPECT_TRUE(open_log({}).has_value());  // the level that other tests expect
     close_log();
-    std::filesystem::remove_all(directory_);
   }
 
-  std::string path() const { return directory_ / "log"; }
+  std::string path() const { return directory_.file("log"); }
 
   LogSettings settings(LogFormat format = LogFormat::text) const {
     return {.level = LogLevel::info, .format = format, .file = path()};
@@ -57,7 +54,7 @@ class LogTest : public testing::Test {
     return lines_of(path());
   }
 
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(LogTest, WritesTimeLevelEventAndFields) {
@@ -135,7 +132,7 @@ TEST_F(LogTest, ReopensAfterARotation) {
 }
 
 TEST_F(LogTest, SaysWhichFileCannotBeOpened) {
-  const auto opened = open_log({.file = directory_ / "missing" / "log"});
+  const auto opened = open_log({.file = directory_.file("missing/log")});
   ASSERT_FALSE(opened.has_value());
   EXPECT_THAT(opened.error().sentence(),
               AllOf(HasSubstr("missing/log"), HasSubstr("No such file")));

@@ -1,12 +1,11 @@
 // The command line over a file: what it replaces, what it leaves.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "relay/config.h"
+#include "tests/unit/core/temporary_directory.h"
 
 namespace sluice::relay {
 namespace {
@@ -16,12 +15,9 @@ using testing::ElementsAre;
 class ConfigCommandLine : public testing::Test {
  protected:
   ConfigCommandLine() {
-    std::string name = (std::filesystem::temp_directory_path() / "sluice_config_XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-    settings_.config_file = directory_ / "sluice.toml";
+    settings_.config_file = directory_.file("sluice.toml");
     settings_.hostname = "relay.example";
   }
-  ~ConfigCommandLine() override { std::filesystem::remove_all(directory_); }
 
   std::shared_ptr<const RelayConfig> load(const std::string& text) {
     std::ofstream(settings_.config_file) << text;
@@ -31,7 +27,7 @@ class ConfigCommandLine : public testing::Test {
     return std::make_shared<RelayConfig>();
   }
 
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
   CommandLineSettings settings_;
 };
 
