@@ -3,148 +3,26 @@
 #include "core/log.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <spdlog/async.h>
 #include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <utility>
 
 #include "core/clock.h"
-#include "core/utf8.h"
 
 namespace sluice {
 
 namespace {
 
 constexpr std::size_t kQueuedLinesMax = 8192;
-constexpr std::size_t kValueBytesMax = 4096;      // a value that outside data fills is cut here
 constexpr std::size_t kBufferedBytesMax = 65536;  // what may wait for one write(2)
 constexpr Duration kDropReportInterval = std::chrono::seconds(1);
-
-std::string_view name_of(LogLevel level) {
-  switch (level) {
-    case LogLevel::debug:
-      return "debug";
-    case LogLevel::info:
-      return "info";
-    case LogLevel::warning:
-      return "warning";
-    case LogLevel::error:
-      return "error";
-  }
-  return "error";
-}
-
-// "2026-01-02T03:04:05.678Z"
-void append_time(std::string& line, WallTime time) {
-  using namespace std::chrono;  // NOLINT(google-build-using-namespace): calendar arithmetic
-  const sys_time<milliseconds> point{milliseconds(time.milliseconds())};
-  const auto day = floor<days>(point);
-  const year_month_day date(day);
-  const hh_mm_ss clock(point - day);
-  fmt::format_to(std::back_inserter(line), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                 static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
-                 clock.seconds().count(), clock.subseconds().count());
-}
-
-// The bytes of the character at the start of `text`, or 0 when it must not be shown as it is: bytes
-// that are no UTF-8, and C1 controls (U+0080 to U+009F), on which terminals act.
-std::size_t showable_length(std::string_view text) {
-  const bool is_c1_control = text.size() > 1 && text[0] == '\xC2' && text[1] < '\xA0';
-  return is_c1_control ? 0 : utf8_length(text);
-}
-
-// Appends between quotes, so that no value can end the line, the value or the terminal's state.
-void append_quoted(std::string& line, std::string_view value, LogFormat format) {
-  line += '"';
-  while (!value.empty()) {
-    const char c = value.front();
-    const auto byte = static_cast<unsigned char>(c);
-    std::size_t length = 1;
-    if (c == '"' || c == '\\') {
-      line += '\\';
-      line += c;
-    } else if (byte >= 0x20 && byte < 0x7F) {
-      line += c;
-    } else if (c == '\n') {
-      line += "\\n";
-    } else if (c == '\r') {
-      line += "\\r";
-    } else if (c == '\t') {
-      line += "\\t";
-    } else if (byte >= 0x80 && showable_length(value) > 0) {
-      length = showable_length(value);
-      line += value.substr(0, length);
-    } else {
-      // JSON has no escape for a byte (RFC 8259 7): a stray one is shown as its Latin-1 character.
-      const auto* const escape = format == LogFormat::json ? "\\u{:04x}" : "\\x{:02x}";
-      fmt::format_to(std::back_inserter(line), fmt::runtime(escape), byte);
-    }
-    value.remove_prefix(length);
-  }
-  line += '"';
-}
-
-bool needs_quotes(std::string_view value) {
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte >= 0x7F || c == '"' || c == '\\' || c == '=') return true;
-  }
-  return value.empty();
-}
-
-void append_value(std::string& line, const LogField& field, LogFormat format) {
-  const std::string_view value = field.value().substr(0, kValueBytesMax);
-  if (field.is_number() || (format == LogFormat::text && !needs_quotes(value))) {
-    line += value;
-    return;
-  }
-  append_quoted(line, value, format);
-}
-
-std::string text_line(LogLevel level, std::string_view event,
-                      std::initializer_list<LogField> fields) {
-  std::string line;
-  append_time(line, Clock().wall());
-  fmt::format_to(std::back_inserter(line), " {:<7} {}", name_of(level), event);
-  for (const LogField& field : fields) {
-    line += ' ';
-    line += field.key();
-    line += '=';
-    append_value(line, field, LogFormat::text);
-  }
-  return line;
-}
-
-std::string json_line(LogLevel level, std::string_view event,
-                      std::initializer_list<LogField> fields) {
-  std::string line = "{\"time\":\"";
-  append_time(line, Clock().wall());
-  fmt::format_to(std::back_inserter(line), "\",\"level\":\"{}\",\"event\":\"{}\"", name_of(level),
-                 event);
-  for (const LogField& field : fields) {
-    line += ',';
-    append_quoted(line, field.key(), LogFormat::json);
-    line += ':';
-    append_value(line, field, LogFormat::json);
-  }
-  line += '}';
-  return line;
-}
-
-std::string format_line(LogFormat format, LogLevel level, std::string_view event,
-                        std::initializer_list<LogField> fields) {
-  return format == LogFormat::json ? json_line(level, event, fields)
-                                   : text_line(level, event, fields);
-}
 
 // Writes all of it; false when the disk or the reader refuses.
 bool write_fully(int descriptor, std::string_view bytes) {
@@ -222,8 +100,11 @@ class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
   void report_dropped() {
     const std::uint64_t now_dropped = dropped();
     if (now_dropped == reported_dropped_) return;
-    buffer_ += format_line(format_, LogLevel::warning, "log_lines_dropped",
-                           {{"count", now_dropped - reported_dropped_}});
+    const LogField count("count", now_dropped - reported_dropped_);
+    buffer_ += log_line(format_, {.time = Clock().wall(),
+                                  .level = LogLevel::warning,
+                                  .name = "log_lines_dropped",
+                                  .fields = {&count, 1}});
     buffer_ += '\n';
     reported_dropped_ = now_dropped;
   }
@@ -328,16 +209,15 @@ bool is_logged(LogLevel level) {
 }
 
 void write_log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
+  const LogEvent happened{.time = Clock().wall(), .level = level, .name = event, .fields = fields};
   ProcessLog& process = process_log();
   const std::shared_lock lock(process.mutex);
   if (process.log == nullptr) {
-    auto line = format_line(LogFormat::text, level, event, fields);
-    line += '\n';
+    const std::string line = log_line(LogFormat::text, happened) + '\n';
     if (!write_fully(STDERR_FILENO, line)) ++process.dropped_before;
     return;
   }
-  process.log->logger->log(spdlog::level::info,
-                           format_line(process.log->settings.format, level, event, fields));
+  process.log->logger->log(spdlog::level::info, log_line(process.log->settings.format, happened));
 }
 
 }  // namespace sluice

@@ -8,44 +8,20 @@
 // credentials.
 #pragma once
 
-#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
 
 #include "core/error.h"
+#include "core/log_line.h"
 
 namespace sluice {
-
-enum class LogLevel : std::uint8_t { debug, info, warning, error };
-enum class LogFormat : std::uint8_t { text, json };
 
 struct LogSettings {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
   std::string file;  // empty: standard error
-};
-
-// A field of a log line. Holds its value as text; views must outlive the statement.
-class LogField {
- public:
-  LogField(std::string_view key, std::string_view value) : key_(key), text_(value) {}
-  LogField(std::string_view key, const char* value) : key_(key), text_(value) {}
-  LogField(std::string_view key, const std::string& value) : key_(key), text_(value) {}
-  template <std::integral Number>
-  LogField(std::string_view key, Number value)
-      : key_(key), number_(std::to_string(value)), is_number_(true) {}
-
-  std::string_view key() const { return key_; }
-  std::string_view value() const { return is_number_ ? std::string_view(number_) : text_; }
-  bool is_number() const { return is_number_; }
-
- private:
-  std::string_view key_;
-  std::string_view text_;
-  std::string number_;
-  bool is_number_ = false;
 };
 
 // Opens the process's log; before it, lines go to standard error. The log is the one process-wide

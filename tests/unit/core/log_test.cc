@@ -10,7 +10,6 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
@@ -64,46 +63,6 @@ TEST_F(LogTest, WritesTimeLevelEventAndFields) {
   ASSERT_EQ(written.size(), 1U);
   EXPECT_THAT(written[0], MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z info    "
                                        "delivery_deferred site=example.net attempts=3"));
-}
-
-TEST_F(LogTest, QuotesWhatWouldReadAsSomethingElse) {
-  const auto written = lines(LogFormat::text, [] {
-    SLUICE_LOG(info, "e", {"space", "a b"}, {"empty", ""}, {"quote", "say \"x\""}, {"pair", "a=b"});
-  });
-  EXPECT_THAT(written.at(0), EndsWith(R"(e space="a b" empty="" quote="say \"x\"" pair="a=b")"));
-}
-
-TEST_F(LogTest, NoValueEndsItsLineOrReachesTheTerminal) {
-  const auto written = lines(LogFormat::text, [] {
-    SLUICE_LOG(info, "e", {"v", "a\r\n2026 error forged\x1b[31m\x7f"}, {"c1", "\xC2\x9B"});
-  });
-  ASSERT_EQ(written.size(), 1U);
-  EXPECT_THAT(written[0], EndsWith(R"(v="a\r\n2026 error forged\x1b[31m\x7f" c1="\xc2\x9b")"));
-}
-
-TEST_F(LogTest, KeepsUtf8AndEscapesOtherBytes) {
-  const auto written = lines(
-      LogFormat::text, [] { SLUICE_LOG(info, "e", {"good", "é€😀"}, {"bad", "\xff\xc0\x80"}); });
-  EXPECT_THAT(written.at(0), EndsWith(R"(good="é€😀" bad="\xff\xc0\x80")"));
-}
-
-TEST_F(LogTest, CutsAValueThatIsTooLong) {
-  const std::string value(5000, 'x');
-  const auto written = lines(LogFormat::text, [&] { SLUICE_LOG(info, "e", {"v", value}); });
-  EXPECT_THAT(written.at(0), EndsWith(" v=" + std::string(4096, 'x')));
-}
-
-TEST_F(LogTest, WritesJsonThatParses) {
-  const auto written = lines(LogFormat::json, [] {
-    SLUICE_LOG(warning, "peer_lost", {"site", "a \"b\"\n\xff"}, {"attempts", -3}, {"text", "7"});
-  });
-  ASSERT_EQ(written.size(), 1U);
-  const auto json = nlohmann::json::parse(written[0]);
-  EXPECT_EQ(json["level"], "warning");
-  EXPECT_EQ(json["event"], "peer_lost");
-  EXPECT_EQ(json["site"], "a \"b\"\n\u00ff");
-  EXPECT_EQ(json["attempts"], -3);
-  EXPECT_EQ(json["text"], "7");
 }
 
 TEST_F(LogTest, LeavesOutWhatIsBelowItsLevel) {
