@@ -1,11 +1,16 @@
 #include "core/http_server.h"
 
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <ctime>
 #include <utility>
 #include <vector>
 
@@ -46,10 +51,23 @@ HttpAnswer refusal_of(error_code error) {
   return refusal(http::status::bad_request, "This is no HTTP request.");
 }
 
-// The path of a request's target, without the query (RFC 9112 3.2.1).
+// The path of a request's target, without the query (RFC 9112 3.2.1) and without the scheme and
+// host with which a client may begin it (RFC 9112 3.2.2).
 std::string_view path_of(boost::beast::string_view target) {
-  const std::string_view text(target.data(), target.size());
+  constexpr std::string_view kBehindScheme = "://";
+  std::string_view text(target.data(), target.size());
+  const std::size_t scheme = text.find(kBehindScheme);
+  if (!text.starts_with('/') && scheme != std::string_view::npos) {
+    text.remove_prefix(scheme + kBehindScheme.size());
+    text.remove_prefix(std::min(text.find_first_of("/?"), text.size()));
+  }
   return text.substr(0, text.find('?'));
+}
+
+// RFC 9110 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT".
+std::string http_date(WallTime time) {
+  const auto seconds = static_cast<std::time_t>(time.milliseconds() / 1000);
+  return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(seconds));
 }
 
 // What comes next of a message, as pieces that stay valid until they are consumed.
@@ -98,6 +116,11 @@ class HttpServer::Request {
   const std::optional<HttpAnswer>& failure() const { return failure_; }
 
   std::string_view path() const { return path_of(parser_.get().target()); }
+  // RFC 9112 3.2: HTTP/1.1 asks for a Host field, and no version for two.
+  bool has_host() const {
+    const std::size_t hosts = parser_.get().count(http::field::host);
+    return hosts == 1 || (hosts == 0 && parser_.get().version() < 11);
+  }
   bool is_head() const { return parser_.get().method() == http::verb::head; }
   bool is_get() const { return parser_.get().method() == http::verb::get; }
   // After a request that was not understood, what follows is not understood either.
@@ -180,6 +203,9 @@ Task<Result<void>> HttpServer::read(Stream& stream, Request& request) {
 
 HttpAnswer HttpServer::answer(const Request& request) const {
   if (request.failure()) return *request.failure();
+  if (!request.has_host()) {
+    return refusal(http::status::bad_request, "A request has one Host field.");
+  }
   const auto page = pages_.find(request.path());
   if (page == pages_.end()) return refusal(http::status::not_found, "There is no such page.");
   if (!request.is_get() && !request.is_head()) {
@@ -193,6 +219,7 @@ Task<Result<void>> HttpServer::write(Stream& stream, const Request& request) {
   http::response<http::string_body> response(http::int_to_status(content.status),
                                              request.version());
   response.set(http::field::server, "sluice");
+  response.set(http::field::date, http_date(shard_.clock().wall()));  // RFC 9110 6.6.1
   response.set(http::field::content_type, content.content_type);
   response.set(http::field::cache_control, "no-store");
   // RFC 9110 15.5.6: a 405 names the methods that are answered.

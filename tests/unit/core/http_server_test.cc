@@ -12,6 +12,7 @@
 namespace sluice {
 namespace {
 
+using testing::ContainsRegex;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
@@ -84,6 +85,18 @@ TEST(HttpServer, IgnoresTheQuery) {
   EXPECT_THAT(answer_to("GET /page?x=1 HTTP/1.1\r\nHost: x\r\n\r\n"), EndsWith("the page\n"));
 }
 
+TEST(HttpServer, TakesATargetInFull) {
+  EXPECT_THAT(answer_to("GET http://x:8080/page?x=1 HTTP/1.1\r\nHost: x\r\n\r\n"),
+              EndsWith("the page\n"));
+  EXPECT_THAT(answer_to("GET http://x HTTP/1.1\r\nHost: x\r\n\r\n"), StartsWith("HTTP/1.1 404"));
+}
+
+TEST(HttpServer, SaysWhenItAnswered) {
+  EXPECT_THAT(answer_to("GET /page HTTP/1.1\r\nHost: x\r\n\r\n"),
+              ContainsRegex("\r\nDate: [A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} "
+                            "[0-9]{2}:[0-9]{2}:[0-9]{2} GMT\r\n"));
+}
+
 TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
   const std::string answer = answer_to(
       "GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /other HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -124,7 +137,7 @@ TEST_P(HttpServerRefuses, WithItsStatus) {
 }
 
 std::string with_header_of(std::size_t bytes) {
-  const std::string before = "GET /page HTTP/1.1\r\nX: ";
+  const std::string before = "GET /page HTTP/1.1\r\nHost: x\r\nX: ";
   const std::string after = "\r\n\r\n";
   return before + std::string(bytes - before.size() - after.size(), 'x') + after;
 }
@@ -135,6 +148,8 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"UnknownPage", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "404"},
         RefusedCase{"OtherMethod", "DELETE /page HTTP/1.1\r\nHost: x\r\n\r\n", "405"},
         RefusedCase{"OptionsOfEverything", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "404"},
+        RefusedCase{"NoHost", "GET /page HTTP/1.1\r\n\r\n", "400"},
+        RefusedCase{"TwoHosts", "GET /page HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400"},
         RefusedCase{"UnknownMethod", "BREW /page HTTP/1.1\r\nHost: x\r\n\r\n", "405"},
         RefusedCase{"Content", "POST /page HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "413"},
         RefusedCase{"ChunkedContent",
@@ -230,7 +245,7 @@ Task<void> refuse_one_too_many(Shard& shard) {
   co_await extra->close();
   // One that leaves makes room for another.
   auto last = adopt_socket(shard, clients.back(), Direction::outgoing);
-  auto sent = co_await send_text(*last, "GET /page HTTP/1.1\r\n\r\n", deadline);
+  auto sent = co_await send_text(*last, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n", deadline);
   EXPECT_TRUE(sent.has_value());
   auto answer = co_await read_bytes(*last, 12, deadline);
   EXPECT_EQ(*answer, "HTTP/1.1 200");
@@ -248,7 +263,7 @@ Task<void> stop_with_clients(Shard& shard) {
   server.start(*listening);
   auto client = adopt_socket(shard, connect_to(listening->endpoint()), Direction::outgoing);
   const Deadline deadline = soon(shard);
-  auto sent = co_await send_text(*client, "GET /page HTTP/1.1\r\n\r\nGET /pa", deadline);
+  auto sent = co_await send_text(*client, "GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /pa", deadline);
   EXPECT_TRUE(sent.has_value());
   auto answer = co_await read_bytes(*client, 12, deadline);
   EXPECT_TRUE(answer.has_value());
