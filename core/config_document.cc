@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "core/assert.h"
@@ -14,33 +13,6 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kDescribedBytesMax = 80;  // of a value that an error repeats
-constexpr std::size_t kIndexDigitsMax = 6;
-
-bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-';
-}
-
-std::optional<std::size_t> parse_index(std::string_view digits) {
-  if (digits.empty() || digits.size() > kIndexDigitsMax) return std::nullopt;
-  std::size_t index = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return index;
-}
-
-// "route[0]" or "limits"
-std::optional<ConfigStep> parse_step(std::string_view text) {
-  const auto bracket = text.find('[');
-  const std::string_view name = text.substr(0, bracket);
-  if (name.empty() || !std::ranges::all_of(name, is_name_character)) return std::nullopt;
-  if (bracket == std::string_view::npos) return ConfigStep{std::string(name), std::nullopt};
-
-  if (!text.ends_with(']')) return std::nullopt;
-  const auto index = parse_index(text.substr(bracket + 1, text.size() - bracket - 2));
-  if (!index) return std::nullopt;
-  return ConfigStep{std::string(name), index};
-}
 
 std::string describe_text(std::string_view text) {
   if (text.size() <= kDescribedBytesMax) return quote_config_text(text);
@@ -117,18 +89,6 @@ ConfigNode& ConfigNode::add(std::string name, ConfigNode value) {
   SLUICE_ASSERT(find(name) == nullptr, "each name once");
   ConfigPlace name_place = value.place;
   return entries.emplace_back(std::move(name), std::move(name_place), std::move(value)).value;
-}
-
-std::optional<std::vector<ConfigStep>> parse_config_path(std::string_view text) {
-  std::vector<ConfigStep> steps;
-  while (true) {
-    const auto dot = text.find('.');
-    auto step = parse_step(text.substr(0, dot));
-    if (!step) return std::nullopt;
-    steps.push_back(*std::move(step));
-    if (dot == std::string_view::npos) return steps;
-    text.remove_prefix(dot + 1);
-  }
 }
 
 ConfigPlace place_of(const ConfigNode& root, std::string_view path) {

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config_path.h"
+
 namespace sluice {
 
 // Where something was written: a line and column of a file, or an option of the command line.
@@ -55,15 +57,6 @@ struct ConfigEntry {
   ConfigPlace place;
   ConfigNode value;
 };
-
-// One step of a path: `route[0].smart_hosts` is {route, 0}, {smart_hosts}.
-struct ConfigStep {
-  std::string name;
-  std::optional<std::size_t> index;
-};
-
-// Nothing when the text is no path.
-std::optional<std::vector<ConfigStep>> parse_config_path(std::string_view text);
 
 // Where the value at `path` was written, or the innermost table around it that was.
 ConfigPlace place_of(const ConfigNode& root, std::string_view path);

@@ -44,23 +44,11 @@ std::string_view nearest(std::string_view name, std::span<const std::string_view
 
 // A name as an error repeats it: TOML lets any text be a key.
 std::string shown_name(std::string_view name) {
-  const auto is_plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  };
-  if (!name.empty() && std::ranges::all_of(name, is_plain)) return std::string(name);
+  if (is_bare_config_name(name)) return std::string(name);
   return ConfigNode::of_text(std::string(name), {}).describe();
 }
 
 }  // namespace
-
-std::string config_key_in(const std::string& path, std::string_view name) {
-  return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
-}
-
-std::string config_key_at(const std::string& path, std::size_t index) {
-  return fmt::format("{}[{}]", path, index);
-}
 
 void refuse_unknown_keys(const ConfigNode& table, const std::string& path,
                          std::span<const std::string_view> known, ConfigProblems& problems) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/config_document.h"
+#include "core/config_path.h"
 #include "core/config_problems.h"
 #include "core/config_schema.h"
 
@@ -18,10 +19,6 @@ namespace sluice {
 template <class Struct, class... Keys>
 void read_config_table(const ConfigNode& table, const std::string& path,
                        const std::tuple<Keys...>& keys, Struct& out, ConfigProblems& problems);
-
-// "limits" + "memory" and "route" + 0
-std::string config_key_in(const std::string& path, std::string_view name);
-std::string config_key_at(const std::string& path, std::size_t index);
 
 // The parts of reading that need no template.
 void refuse_unknown_keys(const ConfigNode& table, const std::string& path,

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/config_path.h"
 #include "core/config_schema.h"
 
 namespace sluice {
@@ -54,23 +55,13 @@ template <class T>
 struct TypeName<std::optional<T>> : TypeName<T> {};
 
 template <class T>
-struct Default {
-  static std::string of(const T& value) { return ConfigType<T>::show(value); }
-};
+std::string default_of(const T& value) {
+  return show_config_value(value);
+}
 template <class T>
-struct Default<std::vector<T>> {
-  static std::string of(const std::vector<T>& values) {
-    std::string text;
-    for (const T& value : values) text += (text.empty() ? "" : ", ") + ConfigType<T>::show(value);
-    return '[' + text + ']';
-  }
-};
-template <class T>
-struct Default<std::optional<T>> {
-  static std::string of(const std::optional<T>& value) {
-    return value ? Default<T>::of(*value) : "not set";
-  }
-};
+std::string default_of(const std::optional<T>& value) {
+  return value ? show_config_value(*value) : "not set";
+}
 
 template <class Struct, class Member, class Bound>
 void add_key(const ConfigKey<Struct, Member, Bound>& key, const std::string&, std::size_t section,
@@ -82,19 +73,19 @@ void add_key(const ConfigKey<Struct, Member, Bound>& key, const std::string&, st
     return show_bounds(bounds_of<Scalar>(key.bound));
   };
   const bool has_words = !key.unset_text.empty();
-  out[section].rows.push_back({.name = std::string(key.name),
-                               .type = TypeName<Member>::of(),
-                               .standard = has_words ? std::string(key.unset_text)
-                                                     : Default<Member>::of(defaults.*key.member),
-                               .bounds = bounds(),
-                               .is_fixed = key.is_fixed,
-                               .sentence = std::string(key.sentence)});
+  out[section].rows.push_back(
+      {.name = std::string(key.name),
+       .type = TypeName<Member>::of(),
+       .standard = has_words ? std::string(key.unset_text) : default_of(defaults.*key.member),
+       .bounds = bounds(),
+       .is_fixed = key.is_fixed,
+       .sentence = std::string(key.sentence)});
 }
 
 template <class Struct, class Member, class Keys>
 void add_key(const ConfigTable<Struct, Member, Keys>& key, const std::string& path, std::size_t,
              Sections& out) {
-  const std::string inner = path + (path.empty() ? "" : ".") + std::string(key.name);
+  const std::string inner = config_key_in(path, key.name);
   ConfigSection section{'[' + inner + ']', std::string(key.sentence), {}};
   add_section<Member>(std::move(section), inner, key.keys, out);
 }
@@ -102,7 +93,7 @@ void add_key(const ConfigTable<Struct, Member, Keys>& key, const std::string& pa
 template <class Struct, class Item, class Keys>
 void add_key(const ConfigTables<Struct, Item, Keys>& key, const std::string& path, std::size_t,
              Sections& out) {
-  const std::string inner = path + (path.empty() ? "" : ".") + std::string(key.name);
+  const std::string inner = config_key_in(path, key.name);
   ConfigSection section{"[[" + inner + "]]", std::string(key.sentence), {}};
   add_section<Item>(std::move(section), inner, key.keys, out);
 }

@@ -159,6 +159,18 @@ constexpr bool is_within(const T& value, const std::optional<Range<T>>& bounds) 
   }
 }
 
+// A member as TOML writes it.
+template <class T>
+std::string show_config_value(const T& value) {
+  return ConfigType<T>::show(value);
+}
+template <class T>
+std::string show_config_value(const std::vector<T>& values) {
+  std::string text;
+  for (const T& value : values) text += (text.empty() ? "" : ", ") + ConfigType<T>::show(value);
+  return '[' + text + ']';
+}
+
 // "from 1 to 1000", or nothing.
 template <class T>
 std::string show_bounds(const std::optional<Range<T>>& bounds) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "core/config_reader.h"
+#include "core/config_path.h"
 #include "core/config_schema.h"
 
 namespace sluice {
@@ -24,27 +24,15 @@ template <class Struct, class... Keys>
 std::string show_table(const Struct& values, const std::string& path,
                        const std::tuple<Keys...>& keys);
 
-template <class T>
-std::string show_value(const T& value) {
-  return ConfigType<T>::show(value);
-}
-
-template <class T>
-std::string show_value(const std::vector<T>& values) {
-  std::string text;
-  for (const T& value : values) text += (text.empty() ? "" : ", ") + ConfigType<T>::show(value);
-  return '[' + text + ']';
-}
-
 template <class Struct, class Member, class Bound>
 void add_key(const Struct& values, const std::string&, const ConfigKey<Struct, Member, Bound>& key,
              Text& out) {
   const Member& value = values.*key.member;
   const std::string name = std::string(key.name) + " = ";
   if constexpr (requires { value.has_value(); }) {
-    if (value) out.keys += name + show_value(*value) + '\n';
+    if (value) out.keys += name + show_config_value(*value) + '\n';
   } else {
-    out.keys += name + show_value(value) + '\n';
+    out.keys += name + show_config_value(value) + '\n';
   }
 }
 
