@@ -10,9 +10,10 @@
 #include <string>
 #include <utility>
 
+#include "commands/cell_text.h"
 #include "commands/control_options.h"
+#include "commands/relay_question.h"
 #include "commands/text_table.h"
-#include "relay/control_client.h"
 
 namespace sluice::commands {
 namespace {
@@ -26,29 +27,9 @@ struct QueueOptions {
   bool as_json = false;
 };
 
-Result<std::string> ask(const QueueOptions& options) {
-  SLUICE_TRY(path, control_socket(*options.control));
-  SLUICE_TRY(client, relay::ControlClient::connect(path));
-  if (auto sent = client.send(options.request); !sent) {
-    return std::unexpected(std::move(sent).error());
-  }
-  SLUICE_TRY(line, client.read_line());
-  if (line) return *std::move(line);
-  return fail(ErrorCode::end_of_stream, "the relay closed the connection without an answer");
-}
-
 bool is_true(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && *found == true;
-}
-
-Result<Json> parse_answer(const std::string& line) {
-  Json answer = Json::parse(line, nullptr, false);
-  if (!answer.is_object()) return fail(ErrorCode::syntax, "the relay's answer is no JSON object");
-  if (is_true(answer, "ok")) return answer;
-  const auto error = answer.find("error");
-  const bool is_told = error != answer.end() && error->is_string();
-  return fail(ErrorCode::refused, is_told ? error->get<std::string>() : "the relay refused");
 }
 
 std::string text_at(const Json& object, const char* key) {
@@ -179,7 +160,7 @@ void print_message(const Json& answer) {
 }
 
 Result<void> ask_and_print(const QueueOptions& options) {
-  SLUICE_TRY(line, ask(options));
+  SLUICE_TRY(line, ask_relay(*options.control, options.request));
   SLUICE_TRY(answer, parse_answer(line));
   if (options.as_json) {
     fmt::print("{}\n", line);

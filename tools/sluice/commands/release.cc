@@ -6,24 +6,19 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "commands/control_options.h"
-#include "relay/control_client.h"
+#include "commands/relay_question.h"
 
 namespace sluice::commands {
 namespace {
 
 Result<void> release(const ControlOptions& options) {
-  SLUICE_TRY(path, control_socket(options));
-  SLUICE_TRY(client, relay::ControlClient::connect(path));
   relay::ControlRequest request;
   request.command = relay::ControlCommand::release;
-  if (auto sent = client.send(request); !sent) return sent;
-  SLUICE_TRY(line, client.read_line());
-  if (!line) return fail(ErrorCode::end_of_stream, "the relay closed without an answer");
-  const auto answer = nlohmann::json::parse(*line, nullptr, false);
-  const bool is_done = answer.is_object() && answer.contains("ok") && answer["ok"] == true;
-  if (!is_done) return fail(ErrorCode::refused, "the relay answered: " + *line);
+  SLUICE_TRY(line, ask_relay(options, request));
+  if (auto answer = parse_answer(line); !answer) return std::unexpected(std::move(answer).error());
   fmt::print("The relay delivers what is queued.\n");
   return {};
 }

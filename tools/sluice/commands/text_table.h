@@ -25,11 +25,4 @@ class TextTable {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// "in 4m10s", "in 2h05m", "now"; for a wait of that many seconds.
-std::string show_wait(long long seconds);
-// "4m10s": how long something has been.
-std::string show_age(long long seconds);
-// At most so many bytes, with "..." where something is left out.
-std::string shorten(const std::string& text, std::size_t bytes_max);
-
 }  // namespace sluice::commands
