@@ -11,6 +11,11 @@
 
 #include "commands/check.h"
 #include "commands/config.h"
+#include "commands/drain.h"
+#include "commands/queue.h"
+#include "commands/release.h"
+#include "commands/serve.h"
+#include "commands/spool.h"
 #include "commands/version.h"
 #include "relay/config.h"
 #include "tests/unit/core/temporary_directory.h"
@@ -19,6 +24,7 @@ namespace sluice::commands {
 namespace {
 
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -32,8 +38,13 @@ struct Output {
 Output run(std::vector<std::string> arguments) {
   CLI::App app("sluice: a bulk mail transfer agent", "sluice");
   ExitStatus status;
+  add_serve_command(app, status);
   add_check_command(app, status);
   add_config_command(app, status);
+  add_queue_command(app, status);
+  add_release_command(app, status);
+  add_drain_command(app, status);
+  add_spool_command(app, status);
   add_version_command(app);
 
   std::vector<const char*> pointers = {"sluice"};
@@ -78,7 +89,7 @@ TEST(CommandLine, AnUnknownCommandIsAnsweredWithTheKnownOnes) {
   const auto output = run({"chekc"});
   EXPECT_EQ(output.status, kExitUsage);
   EXPECT_THAT(output.err,
-              HasSubstr("there is no command \"chekc\"; the commands are check, config"));
+              HasSubstr("there is no command \"chekc\"; the commands are serve, check, config"));
   EXPECT_THAT(run({"config", "x"}).err, HasSubstr("the commands are reference, show"));
 }
 
@@ -96,10 +107,26 @@ TEST(CommandLine, TellsItsVersion) {
 }
 
 TEST(CommandLine, EveryCommandShowsAnExample) {
-  for (const auto& arguments : std::vector<std::vector<std::string>>{
-           {"check", "--help"}, {"config", "reference", "--help"}, {"config", "show", "--help"}}) {
-    EXPECT_THAT(run(arguments).out, HasSubstr("Example:\n  sluice " + arguments[0]));
+  for (const auto& arguments :
+       std::vector<std::vector<std::string>>{{"serve", "--help"},
+                                             {"check", "--help"},
+                                             {"config", "reference", "--help"},
+                                             {"config", "show", "--help"},
+                                             {"queue", "list", "--help"},
+                                             {"queue", "show", "--help"},
+                                             {"queue", "summary", "--help"},
+                                             {"release", "--help"},
+                                             {"drain", "--help"},
+                                             {"spool", "verify", "--help"},
+                                             {"version", "--help"}}) {
+    EXPECT_THAT(run(arguments).out, ContainsRegex("Examples?:\n  sluice " + arguments[0]));
   }
+}
+
+TEST(CommandLine, BoundsTheTimeOfADrain) {
+  EXPECT_EQ(run({"drain", "--socket", "/none", "--timeout", "366d"}).status, kExitUsage);
+  EXPECT_EQ(run({"drain", "--socket", "/none", "--timeout", "soon"}).status, kExitUsage);
+  EXPECT_THAT(run({"drain", "--socket", "/none", "--timeout", "365d"}).err, HasSubstr("/none"));
 }
 
 TEST_F(CheckCommand, SummarisesARightFile) {

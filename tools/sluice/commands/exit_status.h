@@ -1,6 +1,7 @@
 // ExitStatus: what the program returns, set by the command that ran.
 //
-// 0: done; 1: it failed, and said why; 2: the command line was wrong.
+// 0: done; 1: it failed, and said why; 2: the command line was wrong, or what it named could not be
+// looked at (spool verify, where 1 says that a spool is damaged).
 #pragma once
 
 namespace sluice::commands {
