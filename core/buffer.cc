@@ -59,19 +59,6 @@ void SlabDeleter::operator()(char* slab) const { slabs_of_thread().give(slab); }
 
 Slab make_slab() { return Slab(slabs_of_thread().take()); }
 
-bool MemoryBudget::try_reserve(ByteCount bytes) {
-  std::uint64_t used = used_.load(std::memory_order_relaxed);
-  do {
-    if (bytes.value() > limit_.value() - used) return false;
-  } while (!used_.compare_exchange_weak(used, used + bytes.value(), std::memory_order_relaxed));
-  return true;
-}
-
-void MemoryBudget::release(ByteCount bytes) {
-  const std::uint64_t before = used_.fetch_sub(bytes.value(), std::memory_order_relaxed);
-  SLUICE_ASSERT(before >= bytes.value(), "only what was reserved is released");
-}
-
 ByteChain::ByteChain(ByteChain&& other) noexcept
     : budget_(other.budget_),
       slabs_(std::exchange(other.slabs_, {})),

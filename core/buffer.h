@@ -1,7 +1,8 @@
-// Memory that outside data fills: a budget of the node, and chains of slabs charged to it.
+// ByteChain: bytes from outside, in slabs that are charged to a budget.
+//
+// Slabs come from a pool of the thread that asks, and go to that of the thread that lets go.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -9,26 +10,9 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/units.h"
+#include "core/memory_budget.h"
 
 namespace sluice {
-
-// A bound on bytes, shared by shards. Reserving never waits.
-class MemoryBudget {
- public:
-  explicit MemoryBudget(ByteCount limit) : limit_(limit) {}
-  MemoryBudget(const MemoryBudget&) = delete;
-  MemoryBudget& operator=(const MemoryBudget&) = delete;
-
-  [[nodiscard]] bool try_reserve(ByteCount bytes);
-  void release(ByteCount bytes);
-  ByteCount used() const { return ByteCount(used_.load(std::memory_order_relaxed)); }
-  ByteCount limit() const { return limit_; }
-
- private:
-  ByteCount limit_;
-  std::atomic<std::uint64_t> used_{0};
-};
 
 inline constexpr std::size_t kSlabBytes = 16 * 1024;
 
