@@ -18,6 +18,9 @@ THIRD_PARTY = [
     (r"liburing|linux/io_uring", r"core/ring\w*\.cc"),
     (r"ares\.h|ares_", r"core/resolver\.cc"),
     (r"boost/", r"core/http_server\.cc"),
+    (r"toml\+\+/", r"core/config_file\.cc"),
+    (r"spdlog/", r"core/log\.cc"),
+    (r"CLI/", r"tools/sluice/(main|commands/\w+)\.cc|bench/\w+\.cc|tests/.*\.cc"),
     (r"wolfssl/", r"tls/\w+\.cc|tests/unit/tls/\w+\.cc"),
     (r"lmdb\.h", r"spool/\w+\.(h|cc)|tests/unit/spool/\w+\.(h|cc)|bench/\w+_bench\.cc"),
 ]
