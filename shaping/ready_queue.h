@@ -58,28 +58,6 @@ class ReadyQueue {
     return take_front(best);
   }
 
-  // The origin whose first item has waited longest. There must be an item.
-  std::size_t oldest_origin() const {
-    SLUICE_ASSERT(size_ > 0, "an empty queue has no oldest item");
-    std::size_t best = fifos_.size();
-    for (std::size_t origin = 0; origin < fifos_.size(); ++origin) {
-      if (fifos_[origin].empty()) continue;
-      if (best == fifos_.size() || fifos_[origin].front().since < fifos_[best].front().since) {
-        best = origin;
-      }
-    }
-    return best;
-  }
-
-  Item take_front(std::size_t origin) {
-    auto& entries = fifo(origin);
-    SLUICE_ASSERT(!entries.empty(), "take from an empty origin");
-    Item item = std::move(entries.front().item);
-    entries.pop_front();
-    --size_;
-    return item;
-  }
-
   // When the patience with some origin ends first; far_future() when nothing waits for that.
   template <class Patience>
   Instant next_patience_end(Patience&& patience) const {
@@ -131,6 +109,15 @@ class ReadyQueue {
   std::deque<Entry>& fifo(std::size_t origin) {
     SLUICE_ASSERT(origin < fifos_.size(), "an origin is a shard or nobody");
     return fifos_[origin];
+  }
+
+  Item take_front(std::size_t origin) {
+    auto& entries = fifo(origin);
+    SLUICE_ASSERT(!entries.empty(), "take from an empty origin");
+    Item item = std::move(entries.front().item);
+    entries.pop_front();
+    --size_;
+    return item;
   }
 
   std::vector<std::deque<Entry>> fifos_;  // by origin; nobody last

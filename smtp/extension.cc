@@ -8,7 +8,7 @@ namespace {
 constexpr Extension kExtensions[] = {
     Extension::pipelining,     Extension::size,
     Extension::eight_bit_mime, Extension::enhanced_status_codes,
-    Extension::chunking,       Extension::starttls,
+    Extension::chunking,
 };
 
 }  // namespace
@@ -25,8 +25,6 @@ std::string_view keyword_of(Extension extension) {
       return "ENHANCEDSTATUSCODES";
     case Extension::chunking:
       return "CHUNKING";
-    case Extension::starttls:
-      return "STARTTLS";
   }
   return "";
 }

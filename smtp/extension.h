@@ -13,7 +13,6 @@ enum class Extension : std::uint8_t {
   eight_bit_mime,         // RFC 6152
   enhanced_status_codes,  // RFC 2034
   chunking,               // RFC 3030
-  starttls,               // RFC 3207
 };
 
 // "8BITMIME"

@@ -5,7 +5,6 @@ namespace sluice::smtp {
 void Gather::append(std::string_view text) {
   if (text.empty()) return;
   text_ += text;
-  size_ += text.size();
   if (!parts_.empty() && parts_.back().borrowed == nullptr) {
     parts_.back().size += text.size();
     return;
@@ -15,7 +14,6 @@ void Gather::append(std::string_view text) {
 
 void Gather::borrow(std::string_view bytes) {
   if (bytes.size() <= kGatherCopyBytesMax) return append(bytes);
-  size_ += bytes.size();
   parts_.push_back(Part{.borrowed = bytes.data(), .size = bytes.size()});
 }
 
@@ -23,7 +21,6 @@ void Gather::clear() {
   text_.clear();
   parts_.clear();
   pieces_.clear();
-  size_ = 0;
 }
 
 std::span<const std::string_view> Gather::pieces() {

@@ -29,7 +29,6 @@ class Gather {
   bool is_full() const {
     return parts_.size() >= kGatherPiecesMax || text_.size() >= kGatherTextBytesMax;
   }
-  std::size_t size() const { return size_; }
 
   // The pieces in order, valid until the Gather changes.
   std::span<const std::string_view> pieces();
@@ -44,7 +43,6 @@ class Gather {
   std::string text_;
   std::vector<Part> parts_;
   std::vector<std::string_view> pieces_;
-  std::size_t size_ = 0;
 };
 
 }  // namespace sluice::smtp

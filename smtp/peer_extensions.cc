@@ -38,11 +38,7 @@ void apply_line(std::string_view line, PeerExtensions& extensions) {
     case Extension::eight_bit_mime:
       extensions.eight_bit_mime = true;
       break;
-    case Extension::enhanced_status_codes:
-      extensions.enhanced_status_codes = true;
-      break;
-    case Extension::starttls:
-      extensions.starttls = true;
+    case Extension::enhanced_status_codes:  // read where they stand, offered or not
       break;
     case Extension::size:
       extensions.size = true;
@@ -54,7 +50,7 @@ void apply_line(std::string_view line, PeerExtensions& extensions) {
 }  // namespace
 
 PeerExtensions parse_peer_extensions(std::string_view text) {
-  PeerExtensions extensions{.esmtp = true};
+  PeerExtensions extensions;
   take_until(text, '\n');
   while (!text.empty()) apply_line(take_until(text, '\n'), extensions);
   return extensions;

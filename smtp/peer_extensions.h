@@ -1,4 +1,5 @@
-// PeerExtensions: what a server offers in its reply to EHLO (RFC 5321 §4.1.1.1).
+// PeerExtensions: what a server offers in its reply to EHLO (RFC 5321 §4.1.1.1), as far as a client
+// acts on it.
 #pragma once
 
 #include <cstdint>
@@ -6,16 +7,12 @@
 
 namespace sluice::smtp {
 
-// What the peer said in EHLO.
 struct PeerExtensions {
-  bool esmtp = false;
-  bool pipelining = false;             // RFC 2920
-  bool chunking = false;               // RFC 3030
-  bool eight_bit_mime = false;         // RFC 6152
-  bool enhanced_status_codes = false;  // RFC 2034
-  bool size = false;                   // RFC 1870
-  std::uint64_t size_max = 0;          // 0: no limit told
-  bool starttls = false;               // read by later features
+  bool pipelining = false;      // RFC 2920
+  bool chunking = false;        // RFC 3030
+  bool eight_bit_mime = false;  // RFC 6152
+  bool size = false;            // RFC 1870
+  std::uint64_t size_max = 0;   // of a message, in bytes; 0: no limit told
 };
 
 // Reads the text of a positive reply to EHLO: lines separated by '\n', of which the first is the

@@ -66,10 +66,6 @@ Task<void> ServerSession::run() { return state_->run(); }
 
 void ServerSession::request_stop() { state_->request_stop(); }
 
-bool ServerSession::is_in_transaction() const {
-  return state_->transaction_.is_open || state_->pending_ > 0;
-}
-
 bool ServerSession::has_pending_messages() const { return state_->pending_ > 0; }
 
 ServerSession::State::State(Shard& shard, const ServerSettings& settings, Stream& stream,

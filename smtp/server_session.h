@@ -53,8 +53,6 @@ class ServerSession {
   // where there is none, "421 4.3.2 closing". Safe to call twice.
   void request_stop();
 
-  // True while a message is between its first MAIL and its final reply.
-  bool is_in_transaction() const;
   // True while a complete message awaits its commit.
   bool has_pending_messages() const;
 

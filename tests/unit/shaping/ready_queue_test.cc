@@ -58,14 +58,6 @@ TEST_F(ReadyQueueTest, PutsBackInFront) {
   EXPECT_EQ(take(0, 9), "b");
 }
 
-TEST_F(ReadyQueueTest, KnowsTheOldestOrigin) {
-  queue_.push_back(1, at(5), "b");
-  queue_.push_back(0, at(7), "a");
-  EXPECT_EQ(queue_.oldest_origin(), 1U);
-  EXPECT_EQ(queue_.take_front(1), "b");
-  EXPECT_EQ(queue_.oldest_origin(), 0U);
-}
-
 TEST_F(ReadyQueueTest, TellsWhenPatienceEnds) {
   const auto patience = [](std::size_t) { return kPatience; };
   EXPECT_EQ(queue_.next_patience_end(patience), Instant::far_future());

@@ -17,7 +17,6 @@ TEST(Gather, KeepsTheOrderOfTextAndBorrowedBytes) {
   EXPECT_EQ(pieces[0], "MAIL RCPT ");
   EXPECT_EQ(pieces[1].data(), body.data());
   EXPECT_EQ(pieces[2], std::string(10'000, 'c'));
-  EXPECT_EQ(gather.size(), 10 + body.size() + 10'000);
 }
 
 TEST(Gather, CopiesShortBytes) {
@@ -33,7 +32,6 @@ TEST(Gather, IsEmptyWhenCleared) {
   gather.append("x");
   gather.clear();
   EXPECT_TRUE(gather.empty());
-  EXPECT_EQ(gather.size(), 0U);
   EXPECT_TRUE(gather.pieces().empty());
 }
 

