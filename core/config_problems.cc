@@ -68,6 +68,7 @@ std::vector<ConfigProblem> ConfigProblems::sorted() const {
   std::ranges::sort(positions);
 
   std::vector<ConfigProblem> problems;
+  problems.reserve(positions.size() + 1);
   for (const auto& position : positions) problems.push_back(problems_[std::get<3>(position)]);
   if (further_ > 0) problems.push_back({{}, {}, fmt::format("and {} more problems", further_)});
   return problems;

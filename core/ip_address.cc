@@ -31,10 +31,10 @@ std::string quoted(std::string_view text) {
 std::optional<unsigned> parse_number(std::string_view text, unsigned bound) {
   if (text.empty() || text.size() > 5) return std::nullopt;
   if (text.size() > 1 && text.front() == '0') return std::nullopt;
-  const char* const end = text.data() + text.size();
   unsigned number = 0;
-  const auto [rest, problem] = std::from_chars(text.data(), end, number);
-  if (problem != std::errc() || rest != end || number > bound) return std::nullopt;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_number = problem == std::errc() && end == text.data() + text.size();
+  if (!is_number || number > bound) return std::nullopt;
   return number;
 }
 

@@ -122,8 +122,8 @@ class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
 
 // The open log.
 struct Log {
-  Log(int descriptor, const LogSettings& settings_)
-      : settings(settings_),
+  Log(int descriptor, const LogSettings& log_settings)
+      : settings(log_settings),
         sink(std::make_shared<LineSink>(descriptor, settings.format)),
         pool(std::make_shared<spdlog::details::thread_pool>(kQueuedLinesMax, 1)),
         logger(std::make_shared<spdlog::async_logger>(

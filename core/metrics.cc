@@ -50,8 +50,9 @@ Duration Histogram::upper_bound(std::size_t index) {
 
 struct MetricRegistry::Metrics {
   struct Entry {
-    Entry(std::string_view name_, std::string_view label_, std::string_view help_, auto kind)
-        : name(name_), label(label_), help(help_), metric(kind) {}
+    Entry(std::string_view its_name, std::string_view its_label, std::string_view its_help,
+          auto kind)
+        : name(its_name), label(its_label), help(its_help), metric(kind) {}
 
     std::string name;
     std::string label;

@@ -19,9 +19,9 @@ std::string_view take_until(std::string_view& text, char separator) {
 // RFC 1870 §4: up to 20 digits; 0 or none says that there is no fixed limit.
 std::uint64_t parse_size_max(std::string_view argument) {
   std::uint64_t size_max = 0;
-  const char* const end = argument.data() + argument.size();
-  const auto [stopped, error] = std::from_chars(argument.data(), end, size_max);
-  const bool is_readable = error == std::errc() && stopped == end;
+  const auto [end, error] =
+      std::from_chars(argument.data(), argument.data() + argument.size(), size_max);
+  const bool is_readable = error == std::errc() && end == argument.data() + argument.size();
   return is_readable ? size_max : 0;
 }
 

@@ -53,6 +53,7 @@ TEST(ListenSocket, ReplacesAStaleSocketButNotOneInUse) {
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());
   const int stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_GE(stale, 0);
   ASSERT_EQ(bind(stale, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   close(stale);
   ASSERT_TRUE(std::filesystem::exists(path));
