@@ -106,7 +106,7 @@ Task<Result<void>> FlightWriter::write_chunked_flight() {
   if (streamed == nullptr) co_return flushed;
 
   auto written = co_await write_chunk(*streamed);
-  if (written) ledger_.complete(*streamed);
+  if (written) complete(*streamed);
   co_return written;
 }
 
@@ -151,7 +151,7 @@ Task<Result<PendingMessage*>> FlightWriter::write_behind_data(PendingMessage& me
   }
   auto flushed = co_await flush();
   if (!flushed) co_return std::unexpected(std::move(flushed).error());
-  ledger_.complete(message);
+  complete(message);
   co_return next;
 }
 
@@ -166,7 +166,7 @@ Task<Result<void>> FlightWriter::write_dialogue() {
     auto done = co_await converse(message);
     if (!done) co_return done;
   }
-  ledger_.complete(message);
+  complete(message);
   co_return Result<void>();
 }
 
@@ -356,8 +356,14 @@ void FlightWriter::append_bdat(PendingMessage& message) {
   gather_.append(fmt::format("BDAT {} LAST\r\n", message.body_bytes()));
 }
 
+// It is written whole: the time of its last reply begins.
+void FlightWriter::complete(PendingMessage& message) {
+  ledger_.complete(message);
+  watchdog_.update();
+}
+
 void FlightWriter::complete_started() {
-  for (PendingMessage* message : std::exchange(started_, {})) ledger_.complete(*message);
+  for (PendingMessage* message : std::exchange(started_, {})) complete(*message);
 }
 
 }  // namespace sluice::smtp

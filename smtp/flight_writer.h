@@ -86,6 +86,7 @@ class FlightWriter {
   void append_command(PendingMessage& message, CommandKind kind, std::size_t recipient);
   void append_mail(const PendingMessage& message);
   void append_bdat(PendingMessage& message);
+  void complete(PendingMessage& message);
   void complete_started();
 
   Stream& stream_;

@@ -111,7 +111,7 @@ void TransactionLedger::expect_quit() {
 std::optional<CommandKind> TransactionLedger::due() const {
   if (expected_.empty()) return std::nullopt;
   const Expected& oldest = expected_.front();
-  if (oldest.kind == CommandKind::end && !oldest.transaction->is_end_written_) return std::nullopt;
+  if (oldest.kind == CommandKind::end && !oldest.transaction->is_complete_) return std::nullopt;
   return oldest.kind;
 }
 

@@ -119,7 +119,8 @@ class TransactionLedger {
   std::size_t unanswered() const { return expected_.size(); }
   std::uint64_t answered() const { return answered_; }
 
-  // The command whose reply is due; none while the end of the message it waits for is unwritten.
+  // The command whose reply is due; none while the message whose end it answers is being written:
+  // RFC 5321 §4.5.3.2.6 counts from its end, and a slow peer takes its time until then.
   std::optional<CommandKind> due() const;
 
   // The next message starts with RSET, unless the peer is known to hold no transaction.

@@ -255,7 +255,18 @@ TEST_F(ClientSessionFailure, GivesUpWhenAReplyDoesNotCome) {
   EXPECT_EQ(end(2), TransactionEnd::not_attempted);
 }
 
-TEST_F(ClientSessionFailure, GivesUpWhenTheLastReplyDoesNotCome) {
+// With which extensions of its peer.
+class ClientSilence : public ClientSessionTest,
+                      public testing::WithParamInterface<std::vector<std::string>> {};
+
+INSTANTIATE_TEST_SUITE_P(Modes, ClientSilence,
+                         testing::Values(std::vector<std::string>{"PIPELINING", "CHUNKING"},
+                                         std::vector<std::string>{"PIPELINING"},
+                                         std::vector<std::string>{"CHUNKING"},
+                                         std::vector<std::string>{}));
+
+TEST_P(ClientSilence, GivesUpWhenTheLastReplyDoesNotCome) {
+  server_.extensions = GetParam();
   settings_.timeouts.final = kSoon;
   answer("<body>", "");
   add_numbered(1);

@@ -312,14 +312,18 @@ TEST_F(TransactionLedgerTest, ReportsABodyThatFailed) {
   EXPECT_EQ(message.result.error, "disk");
 }
 
-TEST_F(TransactionLedgerTest, HasNoReplyDueWhileTheEndIsUnwritten) {
+TEST_F(TransactionLedgerTest, HasNoReplyDueUntilTheMessageIsWrittenWhole) {
   auto& message = open(1);
   EXPECT_EQ(ledger_.due(), CommandKind::mail);
   ledger_.expect(message, CommandKind::end);
   take_all({250, 250});
   EXPECT_EQ(ledger_.due(), std::nullopt);
   ledger_.note_end_written(message);
+  EXPECT_EQ(ledger_.due(), std::nullopt);
+  ledger_.complete(message);
   EXPECT_EQ(ledger_.due(), CommandKind::end);
+  take_all({250});
+  EXPECT_EQ(ledger_.due(), std::nullopt);
 }
 
 }  // namespace
