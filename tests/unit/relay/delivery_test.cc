@@ -54,6 +54,14 @@ class DeliveryTest : public testing::Test {
     envelope_.body = std::make_shared<const ByteChain>(std::move(chain));
   }
 
+  void set_parts(std::vector<std::string> parts) {
+    envelope_.body.reset();
+    envelope_.body_parts = static_cast<std::uint32_t>(parts.size());
+    envelope_.body_bytes = 0;
+    for (const std::string& part : parts) envelope_.body_bytes += part.size();
+    spool_.parts = std::move(parts);
+  }
+
   void set_recipients(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       envelope_.recipients.push_back("r" + std::to_string(i) + "@example.net");
@@ -186,11 +194,7 @@ TEST_F(DeliveryTest, ThoseWhoWereNotTriedUseNoAttemptWhenOthersWereTaken) {
 
 TEST_F(DeliveryTest, SendsALargeBodyPartByPart) {
   set_recipients(1);
-  spool_.parts = {"Subject: x\r\n\r\nfirst ", "second ", "third\r\n"};
-  envelope_.body.reset();
-  envelope_.body_parts = 3;
-  envelope_.body_bytes = 0;
-  for (const std::string& part : spool_.parts) envelope_.body_bytes += part.size();
+  set_parts({"Subject: x\r\n\r\nfirst ", "second ", "third\r\n"});
   const AttemptResult result = deliver_it();
   EXPECT_EQ(count(RecipientOutcome::delivered, result), 1u);
   ASSERT_EQ(server_.messages.size(), 1u);
@@ -199,16 +203,33 @@ TEST_F(DeliveryTest, SendsALargeBodyPartByPart) {
 
 TEST_F(DeliveryTest, ABodyThatCannotBeReadDefersWithoutAnAttempt) {
   set_recipients(1);
-  spool_.parts = {"Subject: x\r\n\r\nfirst ", "second\r\n"};
+  set_parts({"Subject: x\r\n\r\nfirst ", "second\r\n"});
   spool_.fails_at = 1;
-  envelope_.body.reset();
-  envelope_.body_parts = 2;
-  envelope_.body_bytes = spool_.parts[0].size() + spool_.parts[1].size();
   const AttemptResult result = deliver_it();
   EXPECT_TRUE(server_.messages.empty());
   EXPECT_EQ(result.counts, AttemptCounts::no);
   EXPECT_EQ(count(RecipientOutcome::deferred, result), 1u);
   EXPECT_NE(result.error.find("no memory"), std::string::npos);
+}
+
+TEST_F(DeliveryTest, ALargeBodyThatGoesAloneIsSentWhole) {
+  set_recipients(1);
+  set_parts({"Subject: x\r\n\r\nfirst ", "second\r\n"});
+  envelope_.goes_alone = true;
+  const AttemptResult result = deliver_it();
+  EXPECT_EQ(count(RecipientOutcome::delivered, result), 1u);
+  ASSERT_EQ(server_.messages.size(), 1u);
+  EXPECT_EQ(server_.messages[0].body, "Received: x\r\nSubject: x\r\n\r\nfirst second\r\n");
+}
+
+TEST_F(DeliveryTest, WhatGoesAloneAndFindsNoMemoryLeavesTheConnectionToOthers) {
+  set_recipients(1);
+  set_parts({"Subject: x\r\n\r\nfirst ", "second\r\n"});
+  spool_.fails_at = 0;
+  envelope_.goes_alone = true;
+  const AttemptResult result = deliver_it();
+  EXPECT_EQ(count(RecipientOutcome::deferred, result), 1u);
+  EXPECT_EQ(server_.lines, (std::vector<std::string>{"EHLO client.test", "QUIT"}));
 }
 
 }  // namespace

@@ -9,7 +9,9 @@
 namespace sluice::relay {
 namespace {
 
-// The trace header, then the body: from memory at once, or part by part.
+// The trace header, then the body: from memory at once, or part by part. What goes alone has its
+// first part read before anything is sent: where memory is short, it leaves the connection to those
+// whose bodies lie in memory.
 class EnvelopeBody final : public smtp::OutgoingBody {
  public:
   EnvelopeBody(Shard& shard, spool::Spool& spool, const LoadedEnvelope& envelope)
@@ -21,11 +23,13 @@ class EnvelopeBody final : public smtp::OutgoingBody {
 
   Task<Result<std::span<const std::string_view>>> next() override {
     pieces_.clear();
-    if (!has_begun_) {
-      has_begun_ = true;
+    const bool is_first = !std::exchange(has_begun_, true);
+    if (is_first) {
       pieces_.push_back(envelope_.message->trace_header);
       if (envelope_.body_parts == 0 && envelope_.body != nullptr) append(*envelope_.body);
-    } else if (next_part_ < envelope_.body_parts) {
+    }
+    const bool takes_part = !is_first || envelope_.goes_alone;
+    if (takes_part && next_part_ < envelope_.body_parts) {
       part_.reset();  // first, or two parts must fit into the budget at once
       SLUICE_CO_TRY(part, co_await spool_.read_part(shard_, envelope_.waiting.key, next_part_));
       ++next_part_;
