@@ -113,6 +113,20 @@ EndingId MailLedger::note_ending(const NewEnding& ending) {
   return {.message = ending.message, .recipient = position, .ending = found->endings.size() - 1};
 }
 
+void MailLedger::note_sender_refused(std::uint64_t number) {
+  scheduler().note("sender_refused", number);
+  for (LedgerRecipient& recipient : at(number).recipients) {
+    recipient.may_be_refused = recipient.was_perhaps_refused = true;
+  }
+}
+
+void MailLedger::note_attempted(std::uint64_t number, std::string_view recipient) {
+  std::size_t position = 0;
+  if (LedgerRecipient* const found = find(number, recipient, position)) {
+    found->may_be_refused = false;
+  }
+}
+
 void MailLedger::note_known(const EndingId& ending) {
   Ending& known = at(ending.message).recipients[ending.recipient].endings[ending.ending];
   if (!known.known) known.known = scheduler().now();
@@ -129,7 +143,8 @@ void MailLedger::for_each_unresolved(Count count) const {
   for (const auto& [number, message] : messages_) {
     if (message.told != Told::accepted) continue;
     for (const LedgerRecipient& recipient : message.recipients) {
-      if (recipient.is_accepted && recipient.endings.empty()) count(message, recipient);
+      const bool has_ended = !recipient.endings.empty() || recipient.may_be_refused;
+      if (recipient.is_accepted && !has_ended) count(message, recipient);
     }
   }
 }
@@ -164,6 +179,28 @@ std::uint64_t MailLedger::recipients_promised() const {
         std::ranges::count_if(message.recipients, &LedgerRecipient::is_accepted));
   }
   return total;
+}
+
+template <class Predicate>
+std::uint64_t MailLedger::count_recipients(Predicate is_counted) const {
+  std::uint64_t total = 0;
+  for (const auto& [number, message] : messages_) {
+    total += static_cast<std::uint64_t>(std::ranges::count_if(message.recipients, is_counted));
+  }
+  return total;
+}
+
+std::uint64_t MailLedger::recipients_taken() const {
+  return count_recipients([](const LedgerRecipient& recipient) {
+    return std::ranges::any_of(recipient.endings, &Ending::is_delivery);
+  });
+}
+
+std::uint64_t MailLedger::recipients_refused() const {
+  return count_recipients([](const LedgerRecipient& recipient) {
+    return recipient.was_perhaps_refused ||
+           !std::ranges::all_of(recipient.endings, &Ending::is_delivery);
+  });
 }
 
 std::uint64_t MailLedger::recipients_perhaps() const {

@@ -33,6 +33,10 @@ struct LedgerRecipient {
   std::string address;
   bool is_accepted = false;  // 250 to RCPT
   std::vector<Ending> endings = {};
+  // A host refused the sender for good, and was not told to whom that message went. Until it is
+  // attempted again this one may have ended by that.
+  bool may_be_refused = false;
+  bool was_perhaps_refused = false;
 };
 
 struct LedgerMessage {
@@ -71,6 +75,10 @@ class MailLedger {
   std::optional<std::uint64_t> message_of(std::string_view path);
   bool check_content(std::uint64_t number, std::string_view content);
   EndingId note_ending(const NewEnding& ending);
+  // A host refuses the sender, and so the recipients of the attempt, whoever they are.
+  void note_sender_refused(std::uint64_t number);
+  // A host is asked to take it for this recipient.
+  void note_attempted(std::uint64_t number, std::string_view recipient);
   void note_known(const EndingId& ending);
   void note_in_flight(const EndingId& ending);
 
@@ -89,6 +97,9 @@ class MailLedger {
   std::string first_unresolved() const;
   std::uint64_t recipients_promised() const;
   std::uint64_t recipients_perhaps() const;  // of messages whose client was told nothing
+  // Those that may have ended so: by a host that took the message, by one that refused it.
+  std::uint64_t recipients_taken() const;
+  std::uint64_t recipients_refused() const;
   std::uint64_t deliveries() const { return deliveries_; }
   std::uint64_t duplicates() const { return duplicates_; }
 
@@ -100,6 +111,8 @@ class MailLedger {
   bool is_excused(const Ending& earlier) const;
   template <class Count>
   void for_each_unresolved(Count count) const;
+  template <class Predicate>
+  std::uint64_t count_recipients(Predicate is_counted) const;
 
   std::map<std::uint64_t, LedgerMessage> messages_;
   std::vector<Instant> crashes_;

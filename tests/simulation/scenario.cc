@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+
+#include "smtp/server_session.h"
 
 namespace sluice::simulation {
 
@@ -13,6 +16,11 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
+
+// What is due when a connection ends is waited for a little longer: QUIT, the last replies.
+constexpr Duration kFarewell = seconds(10);
+// The relay is late by what its commits and the steps of its threads take.
+constexpr Duration kLateness = seconds(10);
 
 const Endpoint kRelay{IpAddress::v4(0x0a000001), 2525};  // 10.0.0.1
 
@@ -30,7 +38,15 @@ NetworkSettings make_network(Random& random) {
   network.window_bytes = one_of<std::size_t, 4>(random, {3'000, 16'384, 65'536, 262'144});
   network.split_chance = one_of<double, 3>(random, {0.05, 0.3, 0.8});
   network.cut_chance = one_of<double, 4>(random, {0, 0, 0.002, 0.02});
+  network.silence_chance = one_of<double, 4>(random, {0, 0, 0.001, 0.01});
   return network;
+}
+
+ReplyStyle make_reply_style(Random& random) {
+  return {.has_status_codes = chance(random, 0.8),
+          .is_terse = chance(random, 0.1),
+          .ends_with_newline = chance(random, 0.1),
+          .lines_max = one_of<std::size_t, 5>(random, {1, 1, 1, 4, 100})};
 }
 
 HostSettings make_host(Random& random, std::size_t index) {
@@ -39,17 +55,24 @@ HostSettings make_host(Random& random, std::size_t index) {
   host.endpoint = {IpAddress::v4(0x0a000100 + last), 25};  // 10.0.1.x
   host.offers_pipelining = chance(random, 0.8);
   host.offers_chunking = chance(random, 0.7);
+  host.knows_ehlo = chance(random, 0.9);
   host.keeps_mail = chance(random, 0.3);
+  host.grants_data_to_nobody = chance(random, 0.3);
+  host.replies = make_reply_style(random);
+  host.drips = chance(random, 0.1);
   host.answer_max = one_of<Duration, 4>(
       random, {microseconds(50), milliseconds(5), milliseconds(200), seconds(5)});
   if (chance(random, 0.2)) host.recipients_max = 1 + random.below(3);
   if (chance(random, 0.2)) host.messages_max = 1 + random.below(10);
+  if (chance(random, 0.2)) host.idle_max = milliseconds(1 + random.below(10'000));
   const double trouble = one_of<double, 4>(random, {0, 0.3, 1, 3});
   host.temporary = 0.02 * trouble * random.fraction();
   host.permanent = 0.02 * trouble * random.fraction();
   host.closing = 0.01 * trouble * random.fraction();
   host.reset = 0.01 * trouble * random.fraction();
+  host.early = 0.03 * trouble * random.fraction();
   host.late_reset = 0.02 * trouble * random.fraction();
+  host.garbage = 0.006 * trouble * random.fraction();
   host.stall = 0.003 * trouble * random.fraction();
   host.pause = 0.005 * trouble * random.fraction();
   return host;
@@ -107,6 +130,10 @@ PlannedMessage make_message(Random& random) {
   PlannedMessage message{.domains = {}, .bytes = 1 + random.below(4'000)};
   if (chance(random, 0.05)) message.bytes = random.below(200'000);
   if (chance(random, 0.004)) message.bytes = 1'000'000 + random.below(2'000'000);
+  if (chance(random, 0.2)) {
+    message.course = one_of<Course, 5>(random, {Course::reset, Course::quit, Course::broken_off,
+                                                Course::bare_newline, Course::too_large});
+  }
   const std::size_t recipients = chance(random, 0.3) ? 1 + random.below(8) : 1;
   for (std::size_t i = 0; i < recipients; ++i) {
     message.domains.push_back(fmt::format("d{}.example", random.below(4)));
@@ -119,8 +146,11 @@ PlannedClient make_client(Random& random, std::size_t index) {
   const auto last = static_cast<std::uint32_t>(index + 1);
   client.settings.relay = kRelay;
   client.settings.address = IpAddress::v4(0x0a000200 + last);  // 10.0.2.x
+  client.settings.pipelines = chance(random, 0.8);
   client.settings.sends_ahead = chance(random, 0.7);
   client.settings.uses_chunks = chance(random, 0.4);
+  client.settings.announces_size = chance(random, 0.5);
+  client.settings.chatter = one_of<double, 3>(random, {0, 0, 0.1});
   client.settings.leave_chance = one_of<double, 3>(random, {0, 0.002, 0.02});
   client.settings.pause_max =
       one_of<Duration, 3>(random, {milliseconds(1), seconds(2), seconds(60)});
@@ -137,13 +167,27 @@ std::vector<Life> make_lives(Random& random) {
         one_of<Duration, 4>(random, {milliseconds(1), milliseconds(30), seconds(1), seconds(40)});
     const auto length =
         static_cast<std::int64_t>(random.fraction() * static_cast<double>(unit.count()));
-    lives.push_back(
-        {.length = Duration(length), .end = chance(random, 0.7) ? LifeEnd::crash : LifeEnd::stop});
+    const LifeEnd end = one_of<LifeEnd, 4>(
+        random, {LifeEnd::crash, LifeEnd::crash, LifeEnd::stop, LifeEnd::hurried_stop});
+    lives.push_back({.length = Duration(length), .end = end});
   }
   return lives;
 }
 
 }  // namespace
+
+Duration Scenario::patience_with_client() const {
+  const smtp::ServerSettings server;
+  return server.command_idle_max + kFarewell + kLateness;
+}
+
+// It may have idled for a while when a message was given to it.
+Duration Scenario::patience_with_host() const {
+  const relay::TimeoutSettings& timeouts = config.delivery.timeouts;
+  const Duration longest = std::max(
+      {timeouts.connect, timeouts.greeting, timeouts.command, timeouts.data, timeouts.final});
+  return timeouts.idle + longest + kFarewell + kLateness;
+}
 
 Scenario make_scenario(Random& random) {
   Scenario scenario;

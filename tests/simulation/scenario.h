@@ -15,7 +15,7 @@
 
 namespace sluice::simulation {
 
-enum class LifeEnd : std::uint8_t { crash, stop };
+enum class LifeEnd : std::uint8_t { crash, stop, hurried_stop };
 
 // One run of the relay's process before the last.
 struct Life {
@@ -39,6 +39,10 @@ struct Scenario {
 
   // What was accepted may expire: then a recipient may end that way.
   Duration expiry() const { return config.retries.front().expire; }
+  // How long the relay may keep a connection on which nothing comes from the other end: its longest
+  // timeout, and what it takes to act on it.
+  Duration patience_with_client() const;
+  Duration patience_with_host() const;
 };
 
 Scenario make_scenario(Random& random);

@@ -77,14 +77,15 @@ Duration Scheduler::some_time(Duration least, Duration most) {
 }
 
 SimulatedThread& Scheduler::start_thread(std::string name, std::function<void()> body) {
-  // Owned by nobody: one that was abandoned still waits for the baton.
-  threads_.push_back(new SimulatedThread(std::move(name), std::move(body)));
+  owned_threads_.push_back(std::make_unique<SimulatedThread>(std::move(name), std::move(body)));
+  threads_.push_back(owned_threads_.back().get());
   return *threads_.back();
 }
 
 SimulatedWorker& Scheduler::start_worker(std::string name, WorkerStep step) {
-  // Likewise: the relay that crashed still refers to it.
-  workers_.push_back(new SimulatedWorker{.name = std::move(name), .step = std::move(step)});
+  owned_workers_.push_back(std::make_unique<SimulatedWorker>(
+      SimulatedWorker{.name = std::move(name), .step = std::move(step)}));
+  workers_.push_back(owned_workers_.back().get());
   workers_.back()->due = now();
   return *workers_.back();
 }

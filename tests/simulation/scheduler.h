@@ -115,8 +115,12 @@ class Scheduler {
   void set_now(Instant now);
 
   Random random_;
-  std::vector<SimulatedThread*> threads_;
+  std::vector<SimulatedThread*> threads_;  // that have not ended
   std::vector<SimulatedWorker*> workers_;
+  // Until the end of the simulation: one that was abandoned waits for the baton for ever, and a
+  // relay that crashed still refers to its workers.
+  std::vector<std::unique_ptr<SimulatedThread>> owned_threads_;
+  std::vector<std::unique_ptr<SimulatedWorker>> owned_workers_;
   std::vector<Event> events_;  // a heap, the earliest first
   std::uint64_t events_made_ = 0;
   SimulatedThread* current_ = nullptr;

@@ -41,11 +41,12 @@ std::size_t Socket::send(std::string_view bytes) {
   if (bytes.empty() || room < std::min(bytes.size(), window / 2)) return 0;
   bytes = bytes.substr(0, room);
   const std::size_t taken = bytes.size();
+  if (scheduler().chance(network_.settings_.silence_chance)) network_.silence(*this);
   const bool is_cut = scheduler().chance(network_.settings_.cut_chance);
   if (is_cut) bytes = bytes.substr(0, scheduler().random().below(bytes.size()));
   unacknowledged_ += taken;
   sent_ += taken;
-  if (is_cut_) return taken;
+  if (is_cut_ || is_silent_) return taken;
   std::size_t pieces = 1;
   if (scheduler().chance(network_.settings_.split_chance)) {
     pieces += scheduler().random().below(kPiecesMax);
@@ -128,20 +129,22 @@ void SimulatedNetwork::arrive(int to, int from, std::string bytes) {
     scheduler().after(delay, [this, from] { end(from, ECONNRESET); });
     return;
   }
-  if (socket->error_ != 0) return;
+  if (socket->error_ != 0 || socket->is_silent_) return;
+  socket->heard_at_ = scheduler().now();
   socket->arrived_ += bytes;
   socket->notify();
 }
 
 void SimulatedNetwork::acknowledge(int to, std::size_t bytes) {
   Socket* const socket = find(to);
-  if (socket == nullptr) return;
+  if (socket == nullptr || socket->is_silent_) return;
+  socket->heard_at_ = scheduler().now();
   socket->unacknowledged_ -= std::min(bytes, socket->unacknowledged_);
   socket->notify();
 }
 
 void SimulatedNetwork::send_end(Socket& socket, int error) {
-  if (socket.is_cut_) return;
+  if (socket.is_cut_ || socket.is_silent_) return;
   socket.last_arrival_ = arrival(socket);
   const Duration delay = Instant(socket.last_arrival_) - scheduler().now();
   scheduler().after(delay, [this, to = socket.peer_, error] { end(to, error); });
@@ -149,7 +152,8 @@ void SimulatedNetwork::send_end(Socket& socket, int error) {
 
 void SimulatedNetwork::end(int to, int error) {
   Socket* const socket = find(to);
-  if (socket == nullptr || socket->is_closed()) return;
+  if (socket == nullptr || socket->is_closed() || socket->is_silent_) return;
+  socket->heard_at_ = scheduler().now();
   if (error != 0) return socket->fail(error);
   socket->has_ended_ = true;
   socket->notify();
@@ -161,6 +165,18 @@ void SimulatedNetwork::cut(Socket& socket) {
     if (Socket* const end = find(number)) end->is_cut_ = true;
     const Duration delay = scheduler().some_time(settings_.delay_min, settings_.delay_max * 2);
     scheduler().after(delay, [this, number] { end(number, ECONNRESET); });
+  }
+}
+
+void SimulatedNetwork::silence(Socket& socket) {
+  scheduler().note("silence", static_cast<std::uint64_t>(socket.number_));
+  socket.is_silent_ = true;
+  if (Socket* const peer = find(socket.peer_)) peer->is_silent_ = true;
+}
+
+void SimulatedNetwork::silence_all() {
+  for (const auto& [number, socket] : sockets_) {
+    if (!socket->is_silent_) silence(*socket);
   }
 }
 
@@ -176,6 +192,7 @@ Socket& SimulatedNetwork::open(Side side, const Endpoint& local) {
   auto& slot = sockets_[number];
   slot.reset(new Socket(*this, side, number));
   slot->local_ = local;
+  slot->heard_at_ = scheduler().now();
   return *slot;
 }
 
@@ -190,6 +207,7 @@ void SimulatedNetwork::connect(Socket& socket, const Endpoint& remote) {
   SLUICE_ASSERT(socket.state_ == Socket::State::fresh, "a socket connects once");
   socket.state_ = Socket::State::connecting;
   socket.remote_ = remote;
+  if (scheduler().chance(settings_.silence_chance)) return silence(socket);
   const Duration delay = Instant(arrival(socket)) - scheduler().now();
   scheduler().after(delay, [this, number = socket.number_] { answer_connect(number); });
 }
@@ -216,6 +234,8 @@ void SimulatedNetwork::answer_connect(int number) {
   scheduler().after(delay, [this, number] {
     Socket* const connected = find(number);
     if (connected == nullptr || connected->state_ != Socket::State::connecting) return;
+    if (connected->is_silent_) return;
+    connected->heard_at_ = scheduler().now();
     connected->state_ = Socket::State::connected;
     connected->notify();
   });
@@ -264,12 +284,17 @@ void SimulatedNetwork::close_relay() {
 }
 
 std::size_t SimulatedNetwork::relay_sockets() const {
-  const auto is_open = [](const auto& entry) {
-    return entry.second->side() == Side::relay && !entry.second->is_closed();
-  };
   const auto is_ours = [](const auto& entry) { return entry.second->side == Side::relay; };
-  return static_cast<std::size_t>(std::ranges::count_if(sockets_, is_open) +
-                                  std::ranges::count_if(listeners_, is_ours));
+  return open_sockets(Side::relay).size() +
+         static_cast<std::size_t>(std::ranges::count_if(listeners_, is_ours));
+}
+
+std::vector<const Socket*> SimulatedNetwork::open_sockets(Side side) const {
+  std::vector<const Socket*> open;
+  for (const auto& [number, socket] : sockets_) {
+    if (socket->side() == side && !socket->is_closed()) open.push_back(socket.get());
+  }
+  return open;
 }
 
 }  // namespace sluice::simulation

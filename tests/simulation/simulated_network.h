@@ -1,9 +1,9 @@
 // SimulatedNetwork: connections between the relay and the world around it, in simulated time.
 //
 // Bytes travel in pieces of any size and take their time, but stay in order; the sender may only be
-// a window ahead of the reader. A connection may be cut anywhere, a host may be unreachable for a
-// while, and an end that is closed with bytes unread, or written to after it closed, answers with a
-// reset, as the kernel's does.
+// a window ahead of the reader. A connection may be cut anywhere, or fall silent for ever without
+// telling its ends, a host may be unreachable for a while, and an end that is closed with bytes
+// unread, or written to after it closed, answers with a reset, as the kernel's does.
 // Both sides use the same Socket: the ring's twin for the relay's, clients and hosts for theirs.
 // Lives on the scheduler's thread and on whichever thread has the baton.
 #pragma once
@@ -15,7 +15,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "core/clock.h"
 #include "core/ip_address.h"
 #include "core/units.h"
 
@@ -30,6 +32,8 @@ struct NetworkSettings {
   std::size_t window_bytes = 64 * 1024;
   double split_chance = 0.2;  // of a send: it arrives in several pieces
   double cut_chance = 0;      // of a send: the connection breaks in the middle of it
+  double silence_chance =
+      0;  // of a send, an attempt to connect: nobody hears of it, nor ever again
 };
 
 class SimulatedNetwork;
@@ -58,6 +62,9 @@ class Socket {
 
   // Whether the other end has closed or broken, although that may not be felt here yet.
   bool is_peer_gone() const;
+  // When anything last came from there: bytes, the news that some were read, a connection. At first
+  // when it was opened.
+  Instant heard_at() const { return heard_at_; }
 
   // As close(2): what was sent still arrives.
   void close();
@@ -89,7 +96,9 @@ class Socket {
   std::int64_t last_arrival_ = 0;   // of what was sent
   bool has_ended_ = false;          // the peer's end has arrived
   int error_ = 0;
-  bool is_cut_ = false;  // what is sent from now on goes nowhere
+  bool is_cut_ = false;     // what is sent from now on goes nowhere
+  bool is_silent_ = false;  // likewise, and nothing comes any more
+  Instant heard_at_{0};
 };
 
 // Who accepts connections at an endpoint.
@@ -125,10 +134,14 @@ class SimulatedNetwork {
   // The connection breaks for both ends, which feel it a little later; what is sent from now on is
   // lost.
   void cut(Socket& socket);
+  // Neither end hears from the other again, and neither is told: a route or a firewall forgot them.
+  void silence(Socket& socket);
+  void silence_all();
 
   // The relay's process is gone: the kernel closes what it had.
   void close_relay();
   std::size_t relay_sockets() const;  // with its listeners
+  std::vector<const Socket*> open_sockets(Side side) const;
 
  private:
   friend class Socket;

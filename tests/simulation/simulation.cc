@@ -21,10 +21,28 @@ using std::chrono::seconds;
 
 // What an orderly stop may take: its own deadlines (relay/lifecycle.h) and some more.
 constexpr Duration kStopMax = seconds(60);
+constexpr Duration kHurryMax = seconds(20);  // the second request comes within that
 // From peace on, until every client is done and everything has been delivered.
 constexpr Duration kPeaceMax = minutes(60);
 constexpr Duration kDrainMax = minutes(60);
+constexpr Duration kLookEvery = seconds(1);
 constexpr std::uint64_t kStepsMax = 20'000'000;
+
+// The budgets of a relay are its own; whether anything is charged to them at its end is asked here.
+// An explicit instantiation may name a private member ([temp.spec] of the standard), and nothing
+// else may.
+template <class Name, MemoryBudget relay::Relay::* kBudget>
+struct BudgetAccess {
+  friend const MemoryBudget& budget_of(const relay::Relay& relay, Name) { return relay.*kBudget; }
+};
+struct ReceptionBudget {
+  friend const MemoryBudget& budget_of(const relay::Relay& relay, ReceptionBudget);
+};
+struct ReadBudget {
+  friend const MemoryBudget& budget_of(const relay::Relay& relay, ReadBudget);
+};
+template struct BudgetAccess<ReceptionBudget, &relay::Relay::reception_budget_>;
+template struct BudgetAccess<ReadBudget, &relay::Relay::read_budget_>;
 
 // A crash leaves the files as the last commit left them; the locks were the process's.
 void copy_spool(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -99,6 +117,8 @@ void Simulation::start_relay() {
     auto relay = relay::Relay::open(config, relay::DeliveryStart::at_once);
     if (relay) {
       (*relay)->run();
+      check_memory(budget_of(**relay, ReceptionBudget()), "in reception");
+      check_memory(budget_of(**relay, ReadBudget()), "read back");
       relay->reset();
     } else {
       note_problem("the relay did not open: " + relay.error().sentence());
@@ -113,7 +133,7 @@ void Simulation::live(const Life& life) {
   scheduler_.after(life.length, [&is_time_up] { is_time_up = true; });
   if (!run_until([&] { return is_time_up; }, life.length + seconds(1), "a life")) return;
   if (life.end == LifeEnd::crash) return crash();
-  stop();
+  stop(life.end);
 }
 
 void Simulation::crash() {
@@ -129,9 +149,17 @@ void Simulation::crash() {
   check_spool("after a crash", false);
 }
 
-void Simulation::stop() {
-  const auto is_told = [] { return send_signal(SIGTERM); };
-  if (!run_until(is_told, seconds(10), "the start of the relay")) return;
+void Simulation::stop(LifeEnd end) {
+  bool is_told = false;
+  const auto tell = [&is_told] { return is_told || (is_told = send_signal(SIGTERM)); };
+  if (!run_until(tell, seconds(10), "the start of the relay")) return;
+  if (end == LifeEnd::hurried_stop) {
+    const Duration pause = scheduler_.some_time(Duration(0), kHurryMax);
+    scheduler_.after(pause, [this, life = lives_begun_] {
+      const bool is_due = life == lives_begun_ && !is_relay_over_;
+      if (is_due) static_cast<void>(send_signal(SIGTERM));  // or it has just ended
+    });
+  }
   if (!run_until([this] { return is_relay_over_; }, kStopMax, "an orderly stop")) return;
   check_nothing_left();
   check_spool("after a stop", false);
@@ -168,6 +196,7 @@ bool Simulation::run_until(const std::function<bool()>& is_over, Duration at_mos
                            std::string_view what) {
   const Instant until = scheduler_.now() + at_most;
   const auto is_enough = [&] {
+    look_for_endless_waits();
     return is_over() || scheduler_.now() > until || scheduler_.steps() > kStepsMax || is_lost() ||
            !ledger_.problems().empty();
   };
@@ -191,11 +220,14 @@ void Simulation::make_trouble() {
     if (is_peaceful_) return;
     UpstreamHost& host = *hosts_[scheduler_.random().below(hosts_.size())];
     const Duration length = scheduler_.some_time(std::chrono::milliseconds(1), minutes(3));
-    if (scheduler_.chance(0.5)) {
+    const double kind = scheduler_.random().fraction();
+    if (kind < 0.4) {
       network_.isolate(host.settings().endpoint.address, length);
-    } else {
+    } else if (kind < 0.8) {
       host.down();
       scheduler_.after(length, [&host] { host.up(); });
+    } else {
+      network_.silence_all();
     }
     make_trouble();
   });
@@ -204,12 +236,39 @@ void Simulation::make_trouble() {
 void Simulation::make_peace() {
   scheduler_.note("peace");
   is_peaceful_ = true;
-  network_.settings().cut_chance = 0;
+  network_.settings().cut_chance = network_.settings().silence_chance = 0;
   for (const auto& host : hosts_) host->behave();
   for (const auto& client : clients_) client->behave();
 }
 
 // ---- checks
+
+// Every wait for a peer has a timer: where nothing is heard for longer than the longest of them,
+// the relay has let go of the connection. Receiving, sending and connecting are all bounded by it;
+// accepting and the answers between shards and threads are waits for nobody outside.
+void Simulation::look_for_endless_waits() {
+  const Instant now = scheduler_.now();
+  if (now - looked_at_ < kLookEvery) return;
+  looked_at_ = now;
+  const Endpoint& listener = scenario_.config.listeners.front().address.front();
+  for (const Socket* socket : network_.open_sockets(Side::relay)) {
+    const bool is_client = socket->local() == listener;
+    const Duration patience =
+        is_client ? scenario_.patience_with_client() : scenario_.patience_with_host();
+    const Duration silence = now - socket->heard_at();
+    if (silence <= patience) continue;
+    note_problem(fmt::format("the relay waits for {} without an end: silent for {} s, to be {} s",
+                             socket->remote().to_string(), silence / seconds(1),
+                             patience / seconds(1)));
+  }
+}
+
+// Whatever a body lies in is charged to a budget.
+void Simulation::check_memory(const MemoryBudget& budget, std::string_view of_what) {
+  if (budget.used() == ByteCount(0)) return;
+  note_problem(fmt::format("{} bytes of bodies {} are left after an orderly end",
+                           budget.used().value(), of_what));
+}
 
 void Simulation::check_nothing_left() {
   if (network_.relay_sockets() > 0) {
@@ -234,6 +293,8 @@ void Simulation::check_spool(std::string_view when, bool is_end) {
   for (const auto& partition : verified->partitions) {
     sum.received += partition.accounting.received;
     sum.queued += partition.accounting.queued;
+    sum.delivered += partition.accounting.delivered;
+    sum.bounced += partition.accounting.bounced;
     sum.expired += partition.accounting.expired;
     sum.quarantined += partition.accounting.quarantined;
   }
@@ -246,6 +307,11 @@ void Simulation::check_spool(std::string_view when, bool is_end) {
   if (open > sum.queued + sum.expired) {
     note_problem(fmt::format("{} recipients are open {}, but {} are queued and {} expired", open,
                              when, sum.queued, sum.expired));
+  }
+  if (sum.delivered > ledger_.recipients_taken() || sum.bounced > ledger_.recipients_refused()) {
+    note_problem(fmt::format(
+        "the spool {} has {} delivered and {} bounced; hosts took {}, refused {}", when,
+        sum.delivered, sum.bounced, ledger_.recipients_taken(), ledger_.recipients_refused()));
   }
   if (sum.quarantined > 0) note_problem(fmt::format("{} were quarantined", sum.quarantined));
   if (is_end && sum.queued > 0) note_problem(fmt::format("{} are queued at the end", sum.queued));

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/buffer.h"
 #include "tests/simulation/mail_ledger.h"
 #include "tests/simulation/scenario.h"
 #include "tests/simulation/scheduler.h"
@@ -46,11 +47,13 @@ class Simulation {
   void start_relay();
   void live(const Life& life);
   void crash();
-  void stop();
+  void stop(LifeEnd end);
   void drain();
   void make_trouble();
   void make_peace();
   bool run_until(const std::function<bool()>& is_over, Duration at_most, std::string_view what);
+  void look_for_endless_waits();
+  void check_memory(const MemoryBudget& budget, std::string_view of_what);
   void check_nothing_left();
   void check_spool(std::string_view when, bool is_end);
   void note_problem(std::string problem);
@@ -67,6 +70,7 @@ class Simulation {
   unsigned lives_begun_ = 0;
   bool is_relay_over_ = true;
   bool is_peaceful_ = false;
+  Instant looked_at_{0};  // for endless waits
   SimulationReport report_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -13,6 +15,8 @@ namespace sluice::simulation {
 namespace {
 
 constexpr std::size_t kChunkBytesMax = 40'000;
+constexpr std::size_t kPendingMax = 8;  // messages sent ahead of their replies
+constexpr std::uint64_t kTooLarge = 60'000'000;
 
 // RFC 5321 §4.5.2: a line that begins with a dot gets one more.
 std::string stuffed(std::string_view body) {
@@ -34,6 +38,8 @@ SubmittingClient::SubmittingClient(MailLedger& ledger, ClientSettings settings,
 
 void SubmittingClient::start() { connect_later(); }
 
+void SubmittingClient::behave() { settings_.leave_chance = 0; }
+
 void SubmittingClient::connect_later() {
   if (has_finished()) return;
   const Duration pause = scheduler().some_time(Duration(0), settings_.pause_max);
@@ -44,8 +50,9 @@ void SubmittingClient::connect() {
   SLUICE_ASSERT(socket_ == nullptr, "a client has one connection");
   ++activity_;
   output_.clear();
+  commands_.clear();
   expected_.clear();
-  expected_.push_back({Step::greeting});
+  expected_.push_back({.bytes = {}, .step = Step::greeting});
   socket_ = &network().open(Side::world, {settings_.address, 40'000});
   socket_->on_change = [this] { on_change(); };
   network().connect(*socket_, settings_.relay);
@@ -85,101 +92,200 @@ void SubmittingClient::read_replies() {
 }
 
 void SubmittingClient::on_reply(int code) {
-  if (code == 421 || expected_.empty()) return give_up();
-  const Expected expected = expected_.front();
+  if (code == 421) return give_up();
+  if (expected_.empty()) {
+    ledger_.note_problem(fmt::format("a client was told {} without having asked", code));
+    return give_up();
+  }
+  const Command command = std::move(expected_.front());
   expected_.pop_front();
-  switch (expected.step) {
+  switch (command.step) {
     case Step::greeting:
       if (code != 220) return give_up();
-      expected_.push_back({Step::hello});
-      return say("EHLO client.example\r\n");
+      commands_.push_back({.bytes = "EHLO client.example\r\n", .step = Step::hello});
+      break;
     case Step::hello:
       if (code != 250) return give_up();
-      return begin_message();
-    case Step::recipient: {
-      LedgerRecipient& recipient = ledger_.at(expected.message).recipients[expected.recipient];
-      recipient.is_accepted = code == 250;
-      has_recipient_ = has_recipient_ || recipient.is_accepted;
-      return;
-    }
+      break;
+    case Step::recipient:
+      ledger_.at(command.message).recipients[command.recipient].is_accepted = code == 250;
+      break;
     case Step::data:
-      if (code != 354) {
-        end_message(expected.message, Told::refused);
-        return begin_message();
+      if (code == 354) {
+        send_text(command.message);
+      } else if (is_pending(command.message)) {
+        end_message(command.message, Told::refused);
       }
-      return send_body(expected.message);
+      break;
     case Step::final:
-      return on_final(expected.message, code);
-    case Step::mail:
-    case Step::chunk:
-      return;
+      end_message(command.message, code == 250 ? Told::accepted : Told::refused);
+      break;
+    case Step::reset:
+      if (code != 250) ledger_.note_problem(fmt::format("RSET was answered {}", code));
+      break;
     case Step::quit:
       return give_up();
+    default:
+      break;
   }
-}
-
-void SubmittingClient::on_final(std::uint64_t number, int code) {
-  end_message(number, code == 250 ? Told::accepted : Told::refused);
-  if (pending_.empty()) begin_message();
+  if (commands_.empty() && expected_.empty()) return begin_message();
+  go_on();
 }
 
 void SubmittingClient::end_message(std::uint64_t number, Told told) {
-  SLUICE_ASSERT(!pending_.empty(), "a message that ends has begun");
-  SLUICE_ASSERT(pending_.front() == number, "messages end in order");
+  SLUICE_ASSERT(is_pending(number), "messages end in order");
   pending_.pop_front();
-  ledger_.note_told(number, told);
+  PlannedMessage planned = plans_.at(number);
+  const bool is_whole = planned.course == Course::whole;
+  if (is_whole) {
+    ledger_.note_told(number, told);
+  } else if (told == Told::accepted) {
+    ledger_.note_problem(fmt::format("message {} was accepted, which is not one", number));
+  }
   // Refused for now: it comes again under another number.
-  if (told == Told::refused) plan_.push_back(plans_.at(number));
+  if (told == Told::refused) plan_again(std::move(planned));
 }
+
+void SubmittingClient::plan_again(PlannedMessage planned) {
+  planned.course = Course::whole;
+  plan_.push_back(std::move(planned));
+}
+
+// ---- what is said
 
 void SubmittingClient::begin_message() {
   if (plan_.empty()) {
-    expected_.push_back({Step::quit});
-    return say("QUIT\r\n");
+    commands_.push_back({.bytes = "QUIT\r\n", .step = Step::quit});
+    return go_on();
   }
   PlannedMessage planned = std::move(plan_.front());
   plan_.pop_front();
   const LedgerMessage& message = ledger_.compose(planned.domains, planned.bytes);
-  plans_.emplace(message.number, std::move(planned));
-  pending_.push_back(message.number);
-  has_recipient_ = false;
-  std::string text = fmt::format("MAIL FROM:<{}>\r\n", message.sender);
-  expected_.push_back({Step::mail, message.number});
-  for (std::size_t i = 0; i < message.recipients.size(); ++i) {
-    text += fmt::format("RCPT TO:<{}>\r\n", message.recipients[i].address);
-    expected_.push_back({Step::recipient, message.number, i});
+  const std::uint64_t number = message.number;
+  // What is no whole message must never arrive, whatever becomes of the connection.
+  if (planned.course != Course::whole) ledger_.note_told(number, Told::refused);
+  plans_.emplace(number, planned);
+  queue_envelope(message, planned.course);
+  switch (planned.course) {
+    case Course::whole:
+    case Course::bare_newline:
+    case Course::too_large:
+      pending_.push_back(number);
+      break;
+    case Course::reset:
+    case Course::quit:
+    case Course::broken_off:
+      plan_again(std::move(planned));
+      return queue_abandoned(number);
   }
   if (settings_.uses_chunks) {
-    say(text);
-    return send_body(message.number);
-  }
-  text += "DATA\r\n";
-  expected_.push_back({Step::data, message.number});
-  say(text);
-}
-
-void SubmittingClient::send_body(std::uint64_t number) {
-  const std::string& body = ledger_.at(number).body;
-  if (settings_.uses_chunks) {
-    std::string_view rest = body;
-    while (rest.size() > kChunkBytesMax) {
-      const std::size_t part = 1 + scheduler().random().below(kChunkBytesMax);
-      say(fmt::format("BDAT {}\r\n{}", part, rest.substr(0, part)));
-      expected_.push_back({Step::chunk, number});
-      rest.remove_prefix(part);
-    }
-    say(fmt::format("BDAT {} LAST\r\n{}", rest.size(), rest));
+    queue_chunks(number, body_of(number));
+    begin_ahead();
   } else {
-    say(stuffed(body) + ".\r\n");
+    commands_.push_back({.bytes = "DATA\r\n", .step = Step::data, .message = number});
   }
-  expected_.push_back({Step::final, number});
-  const bool goes_on = settings_.sends_ahead && !plan_.empty() && pending_.size() < 8;
-  if (goes_on) begin_message();
+  go_on();
 }
 
-void SubmittingClient::say(std::string_view bytes) {
-  output_ += bytes;
-  flush();
+void SubmittingClient::begin_ahead() {
+  const bool may_begin = settings_.pipelines && settings_.sends_ahead && !plan_.empty();
+  if (may_begin && pending_.size() < kPendingMax) begin_message();
+}
+
+void SubmittingClient::queue_envelope(const LedgerMessage& message, Course course) {
+  queue_chatter();
+  const std::uint64_t bytes = course == Course::too_large ? kTooLarge : message.body.size();
+  const bool is_announced = settings_.announces_size || course == Course::too_large;
+  const std::string size = is_announced ? fmt::format(" SIZE={}", bytes) : std::string();
+  commands_.push_back({.bytes = fmt::format("MAIL FROM:<{}>{}\r\n", message.sender, size),
+                       .step = Step::mail,
+                       .message = message.number});
+  for (std::size_t i = 0; i < message.recipients.size(); ++i) {
+    queue_chatter();
+    commands_.push_back({.bytes = fmt::format("RCPT TO:<{}>\r\n", message.recipients[i].address),
+                         .step = Step::recipient,
+                         .message = message.number,
+                         .recipient = i});
+  }
+}
+
+// Something that changes nothing.
+void SubmittingClient::queue_chatter() {
+  static constexpr std::array<std::string_view, 6> kChatter{
+      "NOOP\r\n",  "VRFY somebody\r\n",    "HELP\r\n",
+      "XYZZY\r\n", "RCPT TO:<nobody>\r\n", "RCPT TO:a@d0.example\r\n"};
+  if (!scheduler().chance(settings_.chatter)) return;
+  const std::string_view line = kChatter[scheduler().random().below(kChatter.size())];
+  commands_.push_back({.bytes = std::string(line), .step = Step::chatter});
+}
+
+void SubmittingClient::queue_chunks(std::uint64_t number, std::string_view body) {
+  while (body.size() > kChunkBytesMax || (!body.empty() && scheduler().chance(0.2))) {
+    body.remove_prefix(queue_chunk(number, body));
+  }
+  commands_.push_back({.bytes = fmt::format("BDAT {} LAST\r\n{}", body.size(), body),
+                       .step = Step::final,
+                       .message = number});
+}
+
+// A part of the body that is not its last.
+std::size_t SubmittingClient::queue_chunk(std::uint64_t number, std::string_view body) {
+  const std::size_t part = 1 + scheduler().random().below(std::min(body.size(), kChunkBytesMax));
+  commands_.push_back({.bytes = fmt::format("BDAT {}\r\n{}", part, body.substr(0, part)),
+                       .step = Step::chunk,
+                       .message = number});
+  return part;
+}
+
+void SubmittingClient::queue_abandoned(std::uint64_t number) {
+  const std::string body = body_of(number);
+  const Course course = plans_.at(number).course;
+  if (settings_.uses_chunks && course != Course::broken_off && scheduler().chance(0.5)) {
+    queue_chunk(number, body);
+  }
+  if (course == Course::reset) {
+    commands_.push_back({.bytes = "RSET\r\n", .step = Step::reset});
+    begin_ahead();
+  } else if (course == Course::quit) {
+    commands_.push_back({.bytes = "QUIT\r\n", .step = Step::quit});
+  } else if (settings_.uses_chunks) {
+    const std::string_view half = std::string_view(body).substr(0, body.size() / 2);
+    commands_.push_back(
+        {.bytes = fmt::format("BDAT {} LAST\r\n{}", body.size(), half), .step = Step::leave});
+  } else {
+    commands_.push_back({.bytes = "DATA\r\n", .step = Step::data, .message = number});
+  }
+  go_on();
+}
+
+// The body in DATA, or the half of it before the client goes away.
+void SubmittingClient::send_text(std::uint64_t number) {
+  const std::string text = stuffed(body_of(number));
+  if (plans_.at(number).course == Course::broken_off) {
+    commands_.push_back({.bytes = text.substr(0, text.size() / 2), .step = Step::leave});
+    return;
+  }
+  commands_.push_back({.bytes = text + ".\r\n", .step = Step::final, .message = number});
+  begin_ahead();
+}
+
+std::string SubmittingClient::body_of(std::uint64_t number) const {
+  std::string body = ledger_.at(number).body;
+  if (plans_.at(number).course == Course::bare_newline) body += "a line without CR\nand more\r\n";
+  return body;
+}
+
+// Sends what may be sent now.
+void SubmittingClient::go_on() {
+  while (socket_ != nullptr && !commands_.empty()) {
+    if (!settings_.pipelines && !expected_.empty()) break;
+    Command command = std::move(commands_.front());
+    commands_.pop_front();
+    output_ += std::exchange(command.bytes, {});
+    flush();
+    if (command.step == Step::leave) return give_up();
+    expected_.push_back(std::move(command));
+  }
 }
 
 void SubmittingClient::flush() {
@@ -187,14 +293,14 @@ void SubmittingClient::flush() {
   output_.erase(0, socket_->send(output_));
 }
 
-// What has no reply yet may or may not have been accepted.
+// What has no reply yet may or may not have been accepted, if it was whole.
 void SubmittingClient::give_up() {
   if (socket_ == nullptr) return;
   socket_->close();
   socket_ = nullptr;
   ++activity_;
   for (const std::uint64_t number : std::exchange(pending_, {})) {
-    plan_.push_back(plans_.at(number));
+    plan_again(plans_.at(number));
   }
   connect_later();
 }

@@ -14,6 +14,7 @@ namespace {
 
 constexpr Duration kPauseMax = std::chrono::seconds(20);
 constexpr std::size_t kTransactionsKept = 64;
+constexpr std::size_t kDrippedBytes = 100;  // the end of what is said
 constexpr std::string_view kEndOfText = "\r\n.\r\n";
 
 // The path of "FROM:<a@b> SIZE=1".
@@ -47,8 +48,9 @@ UpstreamHost::Conversation::~Conversation() { *self_ = nullptr; }
 
 void UpstreamHost::Conversation::greet() {
   is_busy_ = true;  // nothing is read before the greeting
-  if (goes_wrong()) return;
-  answer("220 host.example ESMTP\r\n");
+  if (breaks_down() || is_put_off()) return;
+  if (is_refused()) return answer(permanent_refusal(scheduler().random()));
+  answer({.code = 220, .text = "host.example ESMTP"});
 }
 
 void UpstreamHost::Conversation::on_change() {
@@ -94,6 +96,10 @@ bool UpstreamHost::Conversation::take_command() {
 bool UpstreamHost::Conversation::take_text() {
   Socket& end = *socket();
   if (end.readable().empty()) return false;
+  if (!is_answered_early_ && scheduler().chance(settings_.early)) {
+    refuse_early();
+    return true;
+  }
   const std::size_t before = content_.size();
   content_ += end.readable();
   const std::size_t search = before > kEndOfText.size() ? before - kEndOfText.size() : 0;
@@ -107,7 +113,6 @@ bool UpstreamHost::Conversation::take_text() {
   const std::size_t text_end = is_lone_dot ? 3 : found + kEndOfText.size();
   end.consume(text_end - before);
   content_ = is_lone_dot ? std::string() : unstuffed(content_.substr(0, found + 2));
-  mode_ = Mode::command;
   finish();
   return true;
 }
@@ -116,86 +121,108 @@ bool UpstreamHost::Conversation::take_chunk() {
   Socket& end = *socket();
   const std::size_t bytes = std::min(chunk_left_, end.readable().size());
   if (bytes == 0 && chunk_left_ > 0) return false;
+  const bool may_be_early = is_chunk_taken_ && !is_answered_early_ && bytes < chunk_left_;
+  if (may_be_early && scheduler().chance(settings_.early)) {
+    refuse_early();
+    return true;
+  }
   if (is_chunk_taken_) content_ += end.readable().substr(0, bytes);
   end.consume(bytes);
   chunk_left_ -= bytes;
-  if (chunk_left_ > 0) return true;
-  mode_ = Mode::command;
-  if (!is_chunk_taken_) {
-    refuse_all();
-  } else if (is_last_chunk_) {
-    finish();
-  } else if (!goes_wrong()) {
-    answer("250 2.0.0 chunk\r\n");
-  }
+  if (chunk_left_ == 0) finish();
   return true;
 }
 
 void UpstreamHost::Conversation::act_on(std::string_view line) {
   const std::string_view verb = line.substr(0, 4);
   const std::string_view argument = line.size() > 5 ? line.substr(5) : std::string_view();
+  ++activity_;
   if (verb == "QUIT") {
     is_closing_ = true;
-    return answer("221 2.0.0 bye\r\n");
+    return answer({.code = 221, .status = "2.0.0", .text = "bye"});
   }
   if (verb == "BDAT") return chunk(argument);
-  if (verb == "RSET") {
-    end_transaction();
-    return answer("250 2.0.0 reset\r\n");
-  }
+  if (verb == "RSET") return reset_transaction();
   if (verb == "EHLO" || verb == "HELO") return hello(verb == "EHLO");
   if (verb == "MAIL") return mail(path_in(argument));
   if (verb == "RCPT") return recipient(path_in(argument));
   if (verb == "DATA") return data();
   ledger_.note_problem(fmt::format("a host did not understand: {}", line));
-  answer("500 5.5.1 what?\r\n");
+  answer({.code = 500, .status = "5.5.1", .text = "what?"});
+}
+
+void UpstreamHost::Conversation::reset_transaction() {
+  if (breaks_down() || is_put_off()) return;
+  if (is_refused()) return answer(permanent_refusal(scheduler().random()));
+  end_transaction();
+  answer({.code = 250, .status = "2.0.0", .text = "reset"});
 }
 
 void UpstreamHost::Conversation::hello(bool is_extended) {
-  if (goes_wrong()) return;
+  if (breaks_down() || is_put_off()) return;
+  const bool is_unknown = is_extended && !settings_.knows_ehlo;
+  if (is_unknown || is_refused()) return answer({.code = 502, .text = "not here"});
   is_extended_ = is_extended;
-  std::string text = is_extended ? "250-host.example\r\n" : "250 host.example\r\n";
-  if (is_extended) {
-    if (settings_.offers_pipelining) text += "250-PIPELINING\r\n";
-    if (settings_.offers_chunking) text += "250-CHUNKING\r\n";
-    text += "250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n";
+  if (!is_extended) return answer({.code = 250, .text = "host.example"});
+  std::string text = "250-host.example\r\n";
+  for (std::size_t line = 1; line < settings_.replies.lines_max; ++line) {
+    text += fmt::format("250-XTHING{}\r\n", line);
   }
-  answer(std::move(text));
+  if (settings_.offers_pipelining) text += "250-PIPELINING\r\n";
+  if (settings_.offers_chunking) text += "250-CHUNKING\r\n";
+  write(text + "250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n");
 }
 
 void UpstreamHost::Conversation::mail(std::string_view path) {
-  if (message_) return answer("503 5.5.1 nested MAIL\r\n");
+  if (message_) return refuse_sender(path, {.code = 503, .status = "5.5.1", .text = "nested MAIL"});
   end_transaction();
   if (messages_ >= settings_.messages_max) {
     is_closing_ = true;
-    return answer("421 4.7.0 enough for now\r\n");
+    return answer({.code = 421, .status = "4.7.0", .text = "enough for now"});
   }
   const auto message = ledger_.message_of(path);
-  if (!message || goes_wrong()) return;
+  if (!message || breaks_down() || is_put_off()) return;
+  if (is_refused()) return refuse_sender(path, permanent_refusal(scheduler().random()));
   message_ = message;
-  answer("250 2.1.0 ok\r\n");
+  answer({.code = 250, .status = "2.1.0", .text = "ok"});
+}
+
+// To whom it goes is told, if at all, by what was sent ahead.
+void UpstreamHost::Conversation::refuse_sender(std::string_view path,
+                                               const UpstreamReply& refusal) {
+  refused_ = ledger_.message_of(path);
+  if (refused_) ledger_.note_sender_refused(*refused_);
+  answer(refusal);
 }
 
 void UpstreamHost::Conversation::recipient(std::string_view path) {
-  if (!message_) return answer("503 5.5.1 MAIL first\r\n");
   const auto message = ledger_.message_of(path);
+  if (refused_ && message == refused_) {
+    refusals_.push_back(note_ending(*refused_, path, false));
+    return answer({.code = 503, .status = "5.5.1", .text = "the sender was refused"});
+  }
+  if (!message_) return answer({.code = 503, .status = "5.5.1", .text = "MAIL first"});
   if (message != message_) {
     ledger_.note_problem(
         fmt::format("<{}> came under the sender of message {}", path, message_.value_or(0)));
   }
-  if (accepted() >= settings_.recipients_max) return answer("452 4.5.3 too many recipients\r\n");
-  if (message && scheduler().chance(settings_.permanent)) {
-    recipients_.push_back({std::string(path), true});
-    refusals_.push_back(note_ending(path, false));
-    return answer("550 5.1.1 unknown\r\n");
+  if (accepted() >= settings_.recipients_max) {
+    return answer({.code = 452, .status = "4.5.3", .text = "too many recipients"});
   }
-  if (goes_wrong()) return;
+  if (message) ledger_.note_attempted(*message, path);
+  if (message && is_refused()) {
+    recipients_.push_back({std::string(path), true});
+    refusals_.push_back(note_ending(*message, path, false));
+    return answer(permanent_refusal(scheduler().random()));
+  }
+  if (breaks_down() || is_put_off()) return;
   recipients_.push_back({std::string(path), false});
-  answer("250 2.1.5 ok\r\n");
+  answer({.code = scheduler().chance(0.9) ? 250 : 251, .status = "2.1.5", .text = "ok"});
 }
 
-EndingId UpstreamHost::Conversation::note_ending(std::string_view recipient, bool is_delivery) {
-  return ledger_.note_ending({.message = *message_,
+EndingId UpstreamHost::Conversation::note_ending(std::uint64_t message, std::string_view recipient,
+                                                 bool is_delivery) {
+  return ledger_.note_ending({.message = message,
                               .recipient = recipient,
                               .is_delivery = is_delivery,
                               .is_late = socket()->is_peer_gone()});
@@ -206,59 +233,97 @@ std::size_t UpstreamHost::Conversation::accepted() const {
 }
 
 void UpstreamHost::Conversation::data() {
-  if (accepted() == 0) return refuse_all();
-  if (goes_wrong()) return;
+  const bool is_for_somebody = accepted() > 0;
+  if (!is_for_somebody && !settings_.grants_data_to_nobody) return refuse_all();
+  if (breaks_down()) return;
+  if (scheduler().chance(settings_.temporary)) {
+    return refuse_data(temporary_refusal(scheduler().random()));
+  }
+  if (is_refused()) {
+    end_accepted(false);
+    return refuse_data(permanent_refusal(scheduler().random()));
+  }
   mode_ = Mode::text;
   content_.clear();
-  answer("354 go on\r\n");
+  answer({.code = 354, .text = "go on"});
 }
 
 void UpstreamHost::Conversation::chunk(std::string_view argument) {
   std::from_chars(argument.data(), argument.data() + argument.size(), chunk_left_);
-  is_last_chunk_ = argument.ends_with("LAST");
   is_chunk_taken_ = accepted() > 0;
   mode_ = Mode::chunk;
   if (!(is_extended_ && settings_.offers_chunking)) ledger_.note_problem("BDAT was not offered");
+  if (!argument.ends_with("LAST")) ledger_.note_problem("a message came in several chunks");
 }
 
 // A body without a recipient. What was refused for good is told to be so by this last answer.
 void UpstreamHost::Conversation::refuse_all() {
-  endings_ = std::exchange(refusals_, {});
-  if (!settings_.keeps_mail) message_.reset();
-  recipients_.clear();
-  content_.clear();
-  answer("503 5.5.1 no valid recipients\r\n");
+  refuse_data({.code = 503, .status = "5.5.1", .text = "no valid recipients"});
+}
+
+// The transaction has its last answer.
+void UpstreamHost::Conversation::refuse_data(const UpstreamReply& refusal) {
+  endings_.insert(endings_.end(), refusals_.begin(), refusals_.end());
+  const auto kept = settings_.keeps_mail ? message_ : std::nullopt;
+  end_transaction();
+  message_ = kept;
+  answer(refusal);
+}
+
+// RFC 5321 does not foresee it, yet servers do it: what comes of the body after that is dropped.
+void UpstreamHost::Conversation::refuse_early() {
+  is_answered_early_ = true;
+  is_trusted_ = false;
+  const double kind = scheduler().random().fraction();
+  UpstreamReply refusal = temporary_refusal(scheduler().random());
+  if (kind < 0.3) {
+    refusal = {.code = 421, .status = "4.3.2", .text = "closing"};
+    is_closing_ = true;
+  } else if (kind < 0.6) {
+    refusal = permanent_refusal(scheduler().random());
+    end_accepted(false);
+  }
+  answer(refusal);
+}
+
+// Those that were accepted end with the next answer.
+void UpstreamHost::Conversation::end_accepted(bool is_delivery) {
+  for (const Recipient& one : recipients_) {
+    if (one.is_refused) continue;
+    endings_.push_back(note_ending(*message_, one.address, is_delivery));
+  }
 }
 
 void UpstreamHost::Conversation::finish() {
-  const bool is_empty = content_.empty();
-  if (is_empty || !message_) return refuse_all();
+  mode_ = Mode::command;
+  if (std::exchange(is_answered_early_, false)) return end_transaction();
+  if (content_.empty() || !message_ || accepted() == 0) return refuse_all();
   if (!ledger_.check_content(*message_, content_)) scheduler().note("wrong_content", *message_);
-  endings_ = std::exchange(refusals_, {});
-  const bool is_refused = scheduler().chance(settings_.permanent);
-  if (!is_refused && goes_wrong()) {
-    end_transaction();
-    return;
+  if (is_refused()) {
+    end_accepted(false);
+    return refuse_data(permanent_refusal(scheduler().random()));
   }
-  for (const Recipient& one : recipients_) {
-    if (one.is_refused) continue;
-    endings_.push_back(note_ending(one.address, !is_refused));
+  if (breaks_down()) return end_transaction();
+  if (scheduler().chance(settings_.temporary)) {
+    return refuse_data(temporary_refusal(scheduler().random()));
   }
+  end_accepted(true);
+  endings_.insert(endings_.end(), refusals_.begin(), refusals_.end());
   end_transaction();
-  if (is_refused) return answer("554 5.6.0 content refused\r\n");
   ++messages_;
   if (scheduler().chance(settings_.late_reset)) return reset();
-  answer("250 2.0.0 kept\r\n");
+  answer({.code = 250, .status = "2.0.0", .text = "kept"});
 }
 
 void UpstreamHost::Conversation::end_transaction() {
   message_.reset();
+  refused_.reset();
   recipients_.clear();
   refusals_.clear();
   content_.clear();
 }
 
-bool UpstreamHost::Conversation::goes_wrong() {
+bool UpstreamHost::Conversation::breaks_down() {
   if (scheduler().chance(settings_.reset)) {
     reset();
     return true;
@@ -269,17 +334,32 @@ bool UpstreamHost::Conversation::goes_wrong() {
   }
   if (scheduler().chance(settings_.closing)) {
     is_closing_ = true;
-    answer("421 4.3.2 closing\r\n");
-    return true;
-  }
-  if (scheduler().chance(settings_.temporary)) {
-    answer("451 4.7.1 later\r\n");
+    answer({.code = 421, .status = "4.3.2", .text = "closing"});
     return true;
   }
   return false;
 }
 
-void UpstreamHost::Conversation::answer(std::string text) {
+bool UpstreamHost::Conversation::is_put_off() {
+  if (!scheduler().chance(settings_.temporary)) return false;
+  answer(temporary_refusal(scheduler().random()));
+  return true;
+}
+
+bool UpstreamHost::Conversation::is_refused() const {
+  return scheduler().chance(settings_.permanent);
+}
+
+void UpstreamHost::Conversation::answer(const UpstreamReply& reply) {
+  Random& random = scheduler().random();
+  if (!scheduler().chance(settings_.garbage)) {
+    return write(write_reply(settings_.replies, reply, random));
+  }
+  is_trusted_ = false;
+  write(write_garbage(reply, random));
+}
+
+void UpstreamHost::Conversation::write(std::string text) {
   is_busy_ = true;
   Duration delay = scheduler().some_time(Duration(0), settings_.answer_max);
   if (scheduler().chance(settings_.pause)) delay += scheduler().some_time(delay, kPauseMax);
@@ -291,25 +371,51 @@ void UpstreamHost::Conversation::answer(std::string text) {
 void UpstreamHost::Conversation::say(std::string text) {
   if (socket() == nullptr) return;
   is_busy_ = false;
+  ++activity_;
   output_ += text;
   said_ += text.size();
-  for (const EndingId& ending : endings_) awaited_.push_back({.ending = ending, .offset = said_});
+  for (const EndingId& ending : endings_) {
+    if (is_trusted_) awaited_.push_back({.ending = ending, .offset = said_});
+  }
   if (!endings_.empty()) ended_.push_back(std::exchange(endings_, {}));
   if (ended_.size() > kTransactionsKept) ended_.pop_front();
   flush();
   if (is_closing_) return close();
+  close_when_idle();
   work();
+}
+
+// As servers do that wait for a command too long.
+void UpstreamHost::Conversation::close_when_idle() {
+  if (settings_.idle_max == Duration(0)) return;
+  scheduler().after(settings_.idle_max, [self = self_, seen = activity_] {
+    if (*self == nullptr || (*self)->activity_ != seen) return;
+    if ((*self)->is_over_ || (*self)->is_busy_ || (*self)->mode_ != Mode::command) return;
+    (*self)->is_closing_ = true;
+    (*self)->answer({.code = 421, .status = "4.4.2", .text = "you are idle"});
+  });
 }
 
 void UpstreamHost::Conversation::flush() {
   Socket* const end = socket();
-  if (end == nullptr || output_.empty()) return;
-  output_.erase(0, end->send(output_));
+  while (end != nullptr && !output_.empty()) {
+    const bool is_dripped = settings_.drips && output_.size() <= kDrippedBytes;
+    const std::size_t bytes = is_dripped        ? 1
+                              : settings_.drips ? output_.size() - kDrippedBytes
+                                                : output_.size();
+    const std::size_t sent = end->send(std::string_view(output_).substr(0, bytes));
+    if (sent == 0) return;
+    output_.erase(0, sent);
+  }
 }
 
+// Abruptly, or in order but for the reply that is due.
 void UpstreamHost::Conversation::reset() {
   is_busy_ = true;  // until the break is felt here too
-  if (Socket* const end = socket()) network().cut(*end);
+  Socket* const end = socket();
+  if (end == nullptr) return;
+  if (scheduler().chance(0.3)) return close();
+  network().cut(*end);
 }
 
 void UpstreamHost::Conversation::note_crash(std::size_t depth) {

@@ -43,6 +43,7 @@ class UpstreamHost::Conversation {
   bool take_text();
   bool take_chunk();
   void act_on(std::string_view line);
+  void reset_transaction();
   void hello(bool is_extended);
   void mail(std::string_view path);
   void recipient(std::string_view path);
@@ -50,11 +51,20 @@ class UpstreamHost::Conversation {
   void chunk(std::string_view argument);
   void finish();
   void refuse_all();
-  EndingId note_ending(std::string_view recipient, bool is_delivery);
+  EndingId note_ending(std::uint64_t message, std::string_view recipient, bool is_delivery);
   void end_transaction();
-  // True when chance decided the answer; false: the command goes its way.
-  bool goes_wrong();
-  void answer(std::string text);
+  // True when chance decided the answer: the connection fails, or the command is refused for now.
+  // False: the command goes its way.
+  bool breaks_down();
+  bool is_put_off();
+  bool is_refused() const;
+  void refuse_sender(std::string_view path, const UpstreamReply& refusal);
+  void refuse_data(const UpstreamReply& refusal);
+  void refuse_early();
+  void end_accepted(bool is_delivery);
+  void close_when_idle();
+  void answer(const UpstreamReply& reply);
+  void write(std::string text);
   void say(std::string text);
   void flush();
   void close();
@@ -67,16 +77,18 @@ class UpstreamHost::Conversation {
   bool is_busy_ = false;     // an answer is being thought about
   bool is_closing_ = false;  // after the answer
   bool is_extended_ = false;
+  bool is_trusted_ = true;  // else what is said goes unread, or may
   Mode mode_ = Mode::command;
   std::string output_;
   std::uint64_t said_ = 0;
+  std::uint64_t activity_ = 0;            // grows with every answer and command
   std::optional<std::uint64_t> message_;  // of the transaction
-  bool is_mail_refused_ = false;
+  std::optional<std::uint64_t> refused_;  // its sender was refused for good
   std::vector<Recipient> recipients_;
   std::string content_;
   std::size_t chunk_left_ = 0;
-  bool is_last_chunk_ = false;
   bool is_chunk_taken_ = false;
+  bool is_answered_early_ = false;  // the body that comes is not answered again
   std::size_t messages_ = 0;
   // Recipients refused for good: it counts once the transaction has its last answer.
   std::vector<EndingId> refusals_;

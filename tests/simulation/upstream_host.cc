@@ -36,7 +36,8 @@ void UpstreamHost::note_crash(std::size_t depth) {
 
 void UpstreamHost::behave() {
   settings_.temporary = settings_.permanent = settings_.closing = settings_.reset = 0;
-  settings_.late_reset = settings_.stall = settings_.pause = 0;
+  settings_.early = settings_.late_reset = settings_.garbage = 0;
+  settings_.stall = settings_.pause = 0;
   up();
 }
 

@@ -16,6 +16,7 @@
 #include "core/ip_address.h"
 #include "tests/simulation/mail_ledger.h"
 #include "tests/simulation/simulated_network.h"
+#include "tests/simulation/upstream_reply.h"
 
 namespace sluice::simulation {
 
@@ -23,16 +24,23 @@ struct HostSettings {
   Endpoint endpoint{IpAddress::v4(0), 0};
   bool offers_pipelining = true;
   bool offers_chunking = true;
-  bool keeps_mail = false;  // a refused body does not end the transaction, as with Exim
+  bool knows_ehlo = true;              // else it is refused, and HELO is not
+  bool keeps_mail = false;             // a refused body does not end the transaction, as with Exim
+  bool grants_data_to_nobody = false;  // 354 although every recipient was refused
+  ReplyStyle replies;
+  bool drips = false;  // replies come byte by byte
   Duration answer_max = std::chrono::milliseconds(5);
+  Duration idle_max{0};                  // then 421, unasked; 0: never
   std::size_t recipients_max = 100;      // then 452 4.5.3
   std::size_t messages_max = 1'000'000;  // then 421
   // Chances, of each command where nothing else is said.
   double temporary = 0;
   double permanent = 0;
   double closing = 0;     // 421, and the end
-  double reset = 0;       // the connection breaks before the answer
+  double reset = 0;       // the connection ends or breaks before the answer
+  double early = 0;       // of a body: refused in the middle
   double late_reset = 0;  // of an accepted message: it is kept, the answer never leaves
+  double garbage = 0;     // of an answer: nothing that one can be taken for
   double stall = 0;       // no answer, for longer than the relay's patience
   double pause = 0;       // stops reading for some seconds
 };
