@@ -40,6 +40,8 @@ class FakeSpool : public spool::Spool {
   std::optional<Error> accept_failure;
   std::string body;  // of the last message
   std::vector<spool::NewMessage> accepted;
+  bool holds_commits = false;    // accept() does not answer meanwhile
+  std::size_t commits_held = 0;  // how many wait for that
 
   void start(Callbacks) override {}
   spool::PartitionId partition_of(ShardId) const override { return 0; }
@@ -49,7 +51,11 @@ class FakeSpool : public spool::Spool {
   }
 
   Task<Result<spool::AcceptedMessage>> accept(Shard& shard, spool::NewMessage message) override {
-    co_await yield(shard);  // as the real one, it answers later
+    ++commits_held;
+    do {
+      co_await yield(shard);  // as the real one, it answers later
+    } while (holds_commits);
+    --commits_held;
     if (accept_failure) {
       co_return std::unexpected(Error(accept_failure->code(), accept_failure->sentence()));
     }

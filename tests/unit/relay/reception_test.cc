@@ -3,10 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <set>
-
 #include "relay/envelope_codec.h"
-#include "tests/unit/relay/fake_spool.h"
+#include "tests/unit/relay/reception_world.h"
 
 namespace sluice::relay {
 namespace {
@@ -15,35 +13,15 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// One client of one listener, before a spool and a dispatcher that only remember.
-class ReceptionTest : public testing::Test {
+// One client of one listener.
+class ReceptionTest : public testing::Test, protected ReceptionWorld {
  protected:
-  ReceptionTest() {
-    auto opened = Shard::open(ShardId(0), 1);
-    EXPECT_TRUE(opened.has_value()) << opened.error().sentence();
-    shard_ = *std::move(opened);
-    config_.hostname = "relay.example";
-    config_.limits.message_size = ByteCount(2'000'000);
-    listener_.address.push_back(*Endpoint::parse("127.0.0.1:25"));
-    ids_.emplace(spool::PartitionId{0}, std::uint16_t{0}, shard_->random());
-    metrics_.emplace(shard_->metrics());
-    parts_.reset(new ReceptionParts{
-        .shard = *shard_,
-        .config = config_,
-        .spool = spool_,
-        .ids = *ids_,
-        .budget = budget_,
-        .metrics = *metrics_,
-        .has_route = [this](std::string_view domain) { return !unrouted_.contains(domain); },
-        .submit = [this](FreshEnvelope envelope) { submitted_.push_back(std::move(envelope)); }});
-  }
-
   // The client connects; `peer` decides what it may do.
   smtp::Reply connect(const char* peer = "127.0.0.1:40000",
                       Admission admission = Admission::welcome) {
     client_.peer = *Endpoint::parse(peer);
-    permission_.emplace(listener_);
-    reception_.emplace(*parts_, *permission_, admission);
+    permission_.emplace(listener);
+    reception_.emplace(parts, *permission_, admission);
     return run(reception_->on_connect(client_));
   }
 
@@ -57,7 +35,7 @@ class ReceptionTest : public testing::Test {
   }
   smtp::Reply body(std::string_view bytes) { return run(reception_->on_body(bytes)); }
   smtp::Reply end() { return run(reception_->on_end()); }
-  void reset() { shard_->run(reception_->on_reset()); }
+  void reset() { shard->run(reception_->on_reset()); }
 
   // A whole transaction for one recipient.
   smtp::Reply send(std::string_view bytes) {
@@ -72,21 +50,11 @@ class ReceptionTest : public testing::Test {
 
   smtp::Reply run(Task<smtp::Reply> task) {
     smtp::Reply reply;
-    shard_->run(keep(std::move(task), reply));
+    shard->run(keep(std::move(task), reply));
     return reply;
   }
   static Task<void> keep(Task<smtp::Reply> task, smtp::Reply& reply) { reply = co_await task; }
 
-  std::unique_ptr<Shard> shard_;
-  RelayConfig config_;
-  ListenerSettings listener_;
-  FakeSpool spool_;
-  MemoryBudget budget_{mebibytes(2)};
-  std::optional<spool::MessageIdSource> ids_;
-  std::optional<ReceptionMetrics> metrics_;
-  std::set<std::string, std::less<>> unrouted_;
-  std::vector<FreshEnvelope> submitted_;
-  std::unique_ptr<ReceptionParts> parts_;
   smtp::ClientInfo client_{.peer = *Endpoint::parse("127.0.0.1:40000"),
                            .local = *Endpoint::parse("127.0.0.1:25"),
                            .hello = "client.example",
@@ -109,26 +77,26 @@ TEST_F(ReceptionTest, RefusesConnectionsPastTheLimits) {
 }
 
 TEST_F(ReceptionTest, RefusesConnectionsWhileItStops) {
-  parts_->is_stopping = true;
+  parts.is_stopping = true;
   EXPECT_THAT(connect().to_string(), StartsWith("421 4.3.2"));
 }
 
 TEST_F(ReceptionTest, KeepsAMessageAndSaysItsId) {
   connect();
   const auto reply = send("Subject: x\r\n\r\nbody\r\n");
-  ASSERT_EQ(spool_.accepted.size(), 1U);
-  EXPECT_EQ(reply.to_string(), "250 2.0.0 Ok: queued as " + spool_.accepted[0].id.to_string());
-  EXPECT_EQ(spool_.body, "Subject: x\r\n\r\nbody\r\n");
-  EXPECT_EQ(metrics_->messages_accepted.value(), 1U);
+  ASSERT_EQ(spool.accepted.size(), 1U);
+  EXPECT_EQ(reply.to_string(), "250 2.0.0 Ok: queued as " + spool.accepted[0].id.to_string());
+  EXPECT_EQ(spool.body, "Subject: x\r\n\r\nbody\r\n");
+  EXPECT_EQ(metrics.messages_accepted.value(), 1U);
 }
 
 TEST_F(ReceptionTest, PutsATraceHeaderWithTheIdBeforeTheMessage) {
   connect();
   EXPECT_EQ(send("x\r\n").code, 250);
-  const auto metadata = decode_message_metadata(spool_.accepted.at(0).metadata);
+  const auto metadata = decode_message_metadata(spool.accepted.at(0).metadata);
   ASSERT_TRUE(metadata.has_value());
   EXPECT_THAT(metadata->trace_header, StartsWith("Received: "));
-  EXPECT_THAT(metadata->trace_header, HasSubstr(spool_.accepted[0].id.to_string()));
+  EXPECT_THAT(metadata->trace_header, HasSubstr(spool.accepted[0].id.to_string()));
   EXPECT_EQ(metadata->reverse_path, "sender@example.com");
   EXPECT_EQ(metadata->client, "127.0.0.1");
 }
@@ -142,7 +110,7 @@ TEST_F(ReceptionTest, RemembersThatABodyWasDeclaredEightBit) {
             250);
   EXPECT_EQ(recipient("a", "example.org").code, 250);
   EXPECT_EQ(end().code, 250);
-  const auto metadata = decode_message_metadata(spool_.accepted.at(0).metadata);
+  const auto metadata = decode_message_metadata(spool.accepted.at(0).metadata);
   ASSERT_TRUE(metadata.has_value());
   EXPECT_EQ(metadata->body_type, smtp::BodyType::eight_bit_mime);
 }
@@ -155,7 +123,7 @@ TEST_F(ReceptionTest, MakesAnEnvelopeOfEachDomain) {
   EXPECT_EQ(recipient("c", "example.org").code, 250);
   EXPECT_EQ(recipient("c", "EXAMPLE.ORG").code, 250);  // twice, kept once
   EXPECT_EQ(end().code, 250);
-  const auto& envelopes = spool_.accepted.at(0).envelopes;
+  const auto& envelopes = spool.accepted.at(0).envelopes;
   ASSERT_EQ(envelopes.size(), 2U);
   EXPECT_EQ(envelopes[0].queue, "example.org");
   EXPECT_EQ(envelopes[0].recipients, 2U);
@@ -171,20 +139,20 @@ TEST_F(ReceptionTest, SubmitsEveryEnvelopeAfterItsCommit) {
   EXPECT_EQ(recipient("a", "example.org").code, 250);
   EXPECT_EQ(recipient("b", "example.net").code, 250);
   EXPECT_EQ(end().code, 250);
-  ASSERT_EQ(submitted_.size(), 2U);
-  EXPECT_EQ(submitted_[1].waiting.key.message, spool_.accepted.at(0).id);
-  EXPECT_EQ(submitted_[1].waiting.key.ordinal, 1U);
-  EXPECT_EQ(spool_.queue_name(submitted_[1].waiting.queue), "example.net");
-  const EnvelopeMetadata second{.recipients = submitted_[1].recipients, .unknown = {}};
-  EXPECT_EQ(encode(second), spool_.accepted[0].envelopes[1].metadata);
-  EXPECT_EQ(encode(*submitted_[1].message), spool_.accepted[0].metadata);
+  ASSERT_EQ(submitted.size(), 2U);
+  EXPECT_EQ(submitted[1].waiting.key.message, spool.accepted.at(0).id);
+  EXPECT_EQ(submitted[1].waiting.key.ordinal, 1U);
+  EXPECT_EQ(spool.queue_name(submitted[1].waiting.queue), "example.net");
+  const EnvelopeMetadata second{.recipients = submitted[1].recipients, .unknown = {}};
+  EXPECT_EQ(encode(second), spool.accepted[0].envelopes[1].metadata);
+  EXPECT_EQ(encode(*submitted[1].message), spool.accepted[0].metadata);
 }
 
 TEST_F(ReceptionTest, ExpiresAsTheRetryScheduleSays) {
-  config_.retries.push_back(RetrySettings{.expire = std::chrono::hours(5)});
+  config.retries.push_back(RetrySettings{.expire = std::chrono::hours(5)});
   connect();
   EXPECT_EQ(send("x\r\n").code, 250);
-  const auto& envelope = spool_.accepted.at(0).envelopes.at(0);
+  const auto& envelope = spool.accepted.at(0).envelopes.at(0);
   EXPECT_EQ(envelope.expiry - envelope.next_attempt, std::chrono::hours(5));
 }
 
@@ -197,7 +165,7 @@ TEST_F(ReceptionTest, DeniesRelayForStrangersAtTheRecipient) {
 }
 
 TEST_F(ReceptionTest, NamesTheMissingRoute) {
-  unrouted_.insert("example.org");
+  unrouted.insert("example.org");
   connect();
   EXPECT_EQ(mail().code, 250);
   const auto reply = recipient("a", "Example.Org");
@@ -206,7 +174,7 @@ TEST_F(ReceptionTest, NamesTheMissingRoute) {
 }
 
 TEST_F(ReceptionTest, RefusesAddressLiteralsWithoutARoute) {
-  unrouted_.insert("[192.0.2.7]");
+  unrouted.insert("[192.0.2.7]");
   connect();
   EXPECT_EQ(mail().code, 250);
   EXPECT_THAT(recipient("a", "[192.0.2.7]").to_string(), StartsWith("550 5.1.2"));
@@ -222,9 +190,9 @@ TEST_F(ReceptionTest, HasNoLocalDelivery) {
 
 TEST_F(ReceptionTest, RefusesMailWithoutRoom) {
   connect();
-  spool_.is_roomy = false;
+  spool.is_roomy = false;
   EXPECT_THAT(mail().to_string(), StartsWith("452 4.3.1"));
-  spool_.is_roomy = true;
+  spool.is_roomy = true;
   EXPECT_EQ(mail().code, 250);
 }
 
@@ -242,13 +210,13 @@ TEST_F(ReceptionTest, RefusesAnAnnouncedSizePastTheLimit) {
 TEST_F(ReceptionTest, ReservesWhatWillLieInMemory) {
   connect();
   EXPECT_EQ(mail(announced(1'900'000)).code, 250);
-  EXPECT_EQ(budget_.used(), mebibytes(1));  // the rest is stored in parts
+  EXPECT_EQ(budget.used(), mebibytes(1));  // the rest is stored in parts
   reset();
-  EXPECT_EQ(budget_.used(), ByteCount(0));
+  EXPECT_EQ(budget.used(), ByteCount(0));
 }
 
 TEST_F(ReceptionTest, RefusesWhatTheBudgetCannotHold) {
-  const auto others = MemoryReservation::take(budget_, mebibytes(2) - ByteCount(1000));
+  const auto others = MemoryReservation::take(budget, mebibytes(2) - ByteCount(1000));
   connect();
   EXPECT_EQ(mail(announced(1000)).code, 250);
   reset();
@@ -260,9 +228,9 @@ TEST_F(ReceptionTest, GivesTheReservationBackAsTheBodyComes) {
   EXPECT_EQ(mail(announced(1000)).code, 250);
   EXPECT_EQ(recipient("a", "example.org").code, 250);
   EXPECT_EQ(body(std::string(600, 'x')).code, 250);
-  EXPECT_EQ(budget_.used(), ByteCount(400));
+  EXPECT_EQ(budget.used(), ByteCount(400));
   EXPECT_EQ(end().code, 250);
-  EXPECT_EQ(budget_.used(), ByteCount(0));
+  EXPECT_EQ(budget.used(), ByteCount(0));
 }
 
 struct FailureCase {
@@ -273,17 +241,17 @@ struct FailureCase {
 class ReceptionFailure : public ReceptionTest, public testing::WithParamInterface<FailureCase> {};
 
 TEST_P(ReceptionFailure, OfTheBodyIsTold) {
-  spool_.append_failure.emplace(GetParam().code, "told to fail");
+  spool.append_failure.emplace(GetParam().code, "told to fail");
   connect();
   EXPECT_THAT(send("x\r\n").to_string(), StartsWith(GetParam().reply));
 }
 
 TEST_P(ReceptionFailure, OfTheCommitIsTold) {
-  spool_.accept_failure.emplace(GetParam().code, "told to fail");
+  spool.accept_failure.emplace(GetParam().code, "told to fail");
   connect();
   EXPECT_THAT(send("x\r\n").to_string(), StartsWith(GetParam().reply));
-  EXPECT_TRUE(submitted_.empty());
-  EXPECT_EQ(metrics_->messages_accepted.value(), 0U);
+  EXPECT_TRUE(submitted.empty());
+  EXPECT_EQ(metrics.messages_accepted.value(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, ReceptionFailure,
@@ -299,8 +267,8 @@ TEST_F(ReceptionTest, AResetVoidsWhatCame) {
   EXPECT_EQ(body("half a mess").code, 250);
   reset();
   EXPECT_EQ(send("whole\r\n").code, 250);
-  ASSERT_EQ(spool_.accepted.size(), 1U);
-  EXPECT_EQ(spool_.body, "whole\r\n");
+  ASSERT_EQ(spool.accepted.size(), 1U);
+  EXPECT_EQ(spool.body, "whole\r\n");
 }
 
 Task<void> store(Task<smtp::Reply> task, smtp::Reply& reply) { reply = co_await task; }
@@ -322,12 +290,12 @@ TEST_F(ReceptionTest, BeginsTheNextTransactionWhileOneWaitsForItsCommit) {
   EXPECT_EQ(mail().code, 250);
   EXPECT_EQ(recipient("a", "example.org").code, 250);
   smtp::Reply ended;
-  shard_->run(end_and_begin(*shard_, *reception_, client_, ended));
+  shard->run(end_and_begin(*shard, *reception_, client_, ended));
   EXPECT_EQ(ended.code, 250);
   EXPECT_EQ(recipient("b", "example.net").code, 250);
   EXPECT_EQ(end().code, 250);
-  ASSERT_EQ(spool_.accepted.size(), 2U);
-  const auto second = decode_message_metadata(spool_.accepted[1].metadata);
+  ASSERT_EQ(spool.accepted.size(), 2U);
+  const auto second = decode_message_metadata(spool.accepted[1].metadata);
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(second->reverse_path, "second@example.com");
 }
@@ -336,7 +304,7 @@ TEST_F(ReceptionTest, CountsARejectionByItsReason) {
   connect("192.0.2.1:40000");
   reception_->on_rejected(client_, "RCPT", smtp::reply(550, {5, 7, 1}, "Relay access denied"));
   const auto index = static_cast<std::size_t>(RejectionReason::relay_denied);
-  EXPECT_EQ(metrics_->rejections[index]->value(), 1U);
+  EXPECT_EQ(metrics.rejections[index]->value(), 1U);
 }
 
 }  // namespace

@@ -1,0 +1,285 @@
+#include "relay/session_registry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/unit/relay/reception_world.h"
+
+namespace sluice::relay {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// The far end of a connection whose near end the registry has.
+class Client {
+ public:
+  Client(Shard& shard, int descriptor)
+      : shard_(shard), stream_(adopt_socket(shard, descriptor, Direction::outgoing)) {}
+
+  const std::string& heard() const { return heard_; }
+
+  Task<void> say(std::string lines) {
+    const Deadline deadline = soon(shard_);
+    auto sent = co_await send_text(*stream_, std::move(lines), deadline);
+    EXPECT_TRUE(sent.has_value());
+  }
+
+  Task<void> hear(std::string words) {
+    const Deadline deadline = soon(shard_);
+    while (heard_.find(words) == std::string::npos) {
+      auto filled = co_await stream_->fill(deadline);
+      EXPECT_TRUE(filled.has_value()) << "instead of " << words << " there was: " << heard_;
+      if (!filled) co_return;
+      take();
+    }
+  }
+
+  // Until the registry's end is closed; then closes this one.
+  Task<void> hear_the_end() {
+    const Deadline deadline = soon(shard_);
+    auto filled = co_await stream_->fill(deadline);
+    while (filled) {
+      take();
+      filled = co_await stream_->fill(deadline);
+    }
+    EXPECT_NE(filled.error().code(), ErrorCode::timed_out);
+    co_await stream_->close();
+  }
+
+ private:
+  void take() {
+    heard_ += stream_->received();
+    stream_->consume(stream_->received().size());
+  }
+
+  Shard& shard_;
+  std::unique_ptr<Stream> stream_;
+  std::string heard_;
+};
+
+struct RegistryWorld : ReceptionWorld {
+  Client connect(Admission admission = Admission::welcome) {
+    const SocketPair pair = connected_pair();
+    registry.open(NewConnection{.descriptor = pair.second,
+                                .peer = *Endpoint::parse("127.0.0.1:40000"),
+                                .local = listener.address.front(),
+                                .listener = 0,
+                                .admission = admission});
+    return Client(*shard, pair.first);
+  }
+
+  Deadline now() const { return Deadline::at(shard->clock().now()); }
+  Deadline later() const { return soon(*shard); }
+  Task<void> finish(Deadline transactions, Deadline final_dots) {
+    co_await registry.finish(transactions, final_dots);
+    is_finished = true;
+  }
+
+  std::vector<ListenerProfile> profiles = listener_profiles(config_with_listener());
+  std::vector<EndedConnection> ended;
+  SessionRegistry registry{parts, profiles, [this](std::vector<EndedConnection> connections) {
+                             ended.insert(ended.end(), connections.begin(), connections.end());
+                           }};
+  TaskScope scope{shard->run_queue()};
+  bool is_finished = false;
+
+ private:
+  const RelayConfig& config_with_listener() {
+    config.listeners.push_back(listener);
+    return config;
+  }
+};
+
+using Script = Task<void> (*)(RegistryWorld&);
+
+// The script is over when every session and its client have ended.
+void run_with_registry(Script script) {
+  RegistryWorld world;
+  world.shard->run(script(world));
+  EXPECT_TRUE(world.is_finished);
+  EXPECT_EQ(world.registry.size(), 0u);
+  EXPECT_EQ(world.metrics.sessions.value(), 0);
+  EXPECT_EQ(open_sockets(*world.shard), 0u);
+  EXPECT_EQ(world.budget.used(), ByteCount(0));
+}
+
+Task<void> begin_message(Client& client) {
+  co_await client.say("EHLO c\r\nMAIL FROM:<s@example.com>\r\nRCPT TO:<r@example.org>\r\n");
+  co_await client.hear("250 2.1.5");
+}
+
+// A whole message, whose commit is not there yet.
+Task<void> give_message(RegistryWorld& world, Client& client) {
+  world.spool.holds_commits = true;
+  co_await begin_message(client);
+  co_await client.say("BDAT 8 LAST\r\nX: y\r\n\r\n");
+  while (world.spool.commits_held == 0) co_await yield(*world.shard);
+}
+
+Task<void> serve_and_report(RegistryWorld& world) {
+  Client client = world.connect();
+  co_await client.hear("220 relay.example ESMTP");
+  EXPECT_EQ(world.registry.size(), 1u);
+  EXPECT_EQ(world.metrics.sessions.value(), 1);
+  co_await client.say("QUIT\r\n");
+  co_await client.hear_the_end();
+  EXPECT_THAT(client.heard(), HasSubstr("221 2.0.0"));
+  const Deadline later = world.later();
+  co_await world.finish(later, later);
+  EXPECT_EQ(world.ended.size(), 1u);
+  if (world.ended.empty()) co_return;
+  EXPECT_EQ(world.ended[0].client.to_string(), "127.0.0.1");
+  EXPECT_EQ(world.ended[0].listener, 0);
+  EXPECT_EQ(world.ended[0].admission, Admission::welcome);
+}
+
+TEST(SessionRegistry, ServesAConnectionAndTellsOfItsEnd) { run_with_registry(serve_and_report); }
+
+Task<void> refuse_one_too_many(RegistryWorld& world) {
+  Client client = world.connect(Admission::too_many_connections);
+  co_await client.hear_the_end();
+  EXPECT_THAT(client.heard(), StartsWith("421 relay.example Too many connections"));
+  const Deadline later = world.later();
+  co_await world.finish(later, later);
+  EXPECT_EQ(world.ended.size(), 1u);
+  if (world.ended.size() == 1) {
+    EXPECT_EQ(world.ended[0].admission, Admission::too_many_connections);
+  }
+}
+
+TEST(SessionRegistry, TellsAConnectionPastTheLimitsWhy) { run_with_registry(refuse_one_too_many); }
+
+Task<void> end_idle_sessions(RegistryWorld& world) {
+  Client first = world.connect();
+  Client second = world.connect();
+  co_await first.hear("220 ");
+  co_await second.hear("220 ");
+  const Deadline later = world.later();
+  co_await world.finish(later, later);
+  co_await first.hear_the_end();
+  co_await second.hear_the_end();
+  EXPECT_THAT(first.heard(), HasSubstr("421 4.3.2"));
+  EXPECT_THAT(second.heard(), HasSubstr("421 4.3.2"));
+  EXPECT_EQ(world.ended.size(), 2u);
+}
+
+TEST(SessionRegistry, EndsIdleSessionsAtOnce) { run_with_registry(end_idle_sessions); }
+
+Task<void> connect_while_it_stops(RegistryWorld& world) {
+  world.parts.is_stopping = true;
+  Client client = world.connect();
+  co_await client.hear_the_end();
+  EXPECT_THAT(client.heard(), StartsWith("421 relay.example"));
+  const Deadline later = world.later();
+  co_await world.finish(later, later);
+}
+
+TEST(SessionRegistry, EndsASessionThatOpensWhileTheRelayStops) {
+  run_with_registry(connect_while_it_stops);
+}
+
+Task<void> let_a_transaction_end(RegistryWorld& world) {
+  Client client = world.connect();
+  co_await begin_message(client);
+  const Deadline later = world.later();
+  world.scope.spawn(world.finish(later, later));
+  co_await yield(*world.shard);
+  EXPECT_FALSE(world.is_finished);
+  co_await client.say("BDAT 8 LAST\r\nX: y\r\n\r\n");
+  co_await client.hear_the_end();
+  EXPECT_THAT(client.heard(), HasSubstr("250 2.0.0 Ok: queued as"));
+  EXPECT_THAT(client.heard(), HasSubstr("421 4.3.2"));
+  EXPECT_EQ(world.submitted.size(), 1u);
+  co_await world.scope.join();
+}
+
+TEST(SessionRegistry, LetsATransactionEnd) { run_with_registry(let_a_transaction_end); }
+
+Task<void> cut_a_transaction(RegistryWorld& world) {
+  Client client = world.connect();
+  co_await begin_message(client);
+  const Deadline now = world.now();
+  const Deadline later = world.later();
+  co_await world.finish(now, later);
+  co_await client.hear_the_end();
+  EXPECT_TRUE(world.spool.accepted.empty());
+}
+
+TEST(SessionRegistry, CutsATransactionAtItsDeadline) { run_with_registry(cut_a_transaction); }
+
+Task<void> wait_for_a_commit(RegistryWorld& world) {
+  Client client = world.connect();
+  co_await give_message(world, client);
+  const Deadline now = world.now();
+  const Deadline later = world.later();
+  world.scope.spawn(world.finish(now, later));
+  for (int turn = 0; turn < 10; ++turn) co_await yield(*world.shard);
+  EXPECT_FALSE(world.is_finished);
+  world.spool.holds_commits = false;
+  co_await client.hear_the_end();
+  EXPECT_THAT(client.heard(), HasSubstr("250 2.0.0 Ok: queued as"));
+  co_await world.scope.join();
+}
+
+TEST(SessionRegistry, AnswersAMessagePastItsFinalDotBehindTheFirstDeadline) {
+  run_with_registry(wait_for_a_commit);
+}
+
+Task<void> pass_the_last_deadline(RegistryWorld& world) {
+  Client client = world.connect();
+  co_await give_message(world, client);
+  const Deadline now = world.now();
+  world.scope.spawn(world.finish(now, now));
+  for (int turn = 0; turn < 10; ++turn) co_await yield(*world.shard);
+  EXPECT_FALSE(world.is_finished);
+  world.spool.holds_commits = false;
+  co_await world.scope.join();
+  EXPECT_EQ(world.submitted.size(), 1u);
+  co_await client.hear_the_end();
+}
+
+TEST(SessionRegistry, AwaitsACommitHoweverLateItIs) { run_with_registry(pass_the_last_deadline); }
+
+Task<void> hurry(RegistryWorld& world) {
+  Client client = world.connect();
+  co_await begin_message(client);
+  const Deadline later = world.later();
+  world.scope.spawn(world.finish(later, later));
+  co_await yield(*world.shard);
+  world.registry.hurry();
+  co_await world.scope.join();
+  EXPECT_LT(world.shard->clock().now(), later.instant());
+  co_await client.hear_the_end();
+}
+
+TEST(SessionRegistry, CutsWhatItWaitsForWhenItHurries) { run_with_registry(hurry); }
+
+TEST(ListenerProfiles, AreMadeOfTheConfiguration) {
+  RelayConfig config;
+  config.hostname = "relay.example";
+  config.limits.message_size = ByteCount(1'234'567);
+  config.limits.recipients_per_message = 77;
+  config.limits.received_headers = 7;
+  config.listeners.resize(2);
+  for (ListenerSettings& listener : config.listeners) {
+    listener.address.push_back(*Endpoint::parse("127.0.0.1:25"));
+  }
+  config.listeners[1].errors_per_session = 3;
+  config.listeners[1].bare_newlines = BareNewlines::normalise;
+  const auto profiles = listener_profiles(config);
+  ASSERT_EQ(profiles.size(), 2u);
+  const smtp::ServerSettings& settings = profiles[1].settings;
+  EXPECT_EQ(settings.hostname, "relay.example");
+  EXPECT_EQ(settings.message_bytes_max, 1'234'567u);
+  EXPECT_EQ(settings.recipients_max, 77u);
+  EXPECT_EQ(settings.received_headers_max, 7u);
+  EXPECT_EQ(settings.errors_max, 3u);
+  EXPECT_TRUE(settings.normalises_newlines);
+  EXPECT_FALSE(profiles[0].settings.normalises_newlines);
+}
+
+}  // namespace
+}  // namespace sluice::relay
