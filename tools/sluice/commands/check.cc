@@ -25,6 +25,7 @@ struct CheckOptions {
 
 std::vector<std::string> addresses_of(const relay::ListenerSettings& listener) {
   std::vector<std::string> addresses;
+  addresses.reserve(listener.address.size());
   for (const Endpoint& endpoint : listener.address) addresses.push_back(endpoint.to_string());
   return addresses;
 }
@@ -39,6 +40,7 @@ std::string relays_for(const relay::ListenerSettings& listener) {
 
 std::vector<std::string> hosts_of(const relay::RouteSettings& route) {
   std::vector<std::string> hosts;
+  hosts.reserve(route.smart_hosts.size());
   for (const relay::SmartHost& host : route.smart_hosts) hosts.push_back(host.to_string());
   return hosts;
 }

@@ -66,7 +66,7 @@ constexpr std::size_t kReasonBytesMax = 100;
 
 // "route backoff (127.0.0.1:25: connection refused)"
 std::string reason_of(const Json& object) {
-  const std::string name = text_at(object, "waits_for");
+  std::string name = text_at(object, "waits_for");
   const auto detail = object.find("detail");
   const bool has_detail = detail != object.end() && detail->is_string() && *detail != "";
   if (!has_detail) return name;

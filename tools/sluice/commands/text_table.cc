@@ -11,6 +11,7 @@ namespace sluice::commands {
 
 TextTable::TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {
   std::vector<std::string> titles;
+  titles.reserve(columns_.size());
   for (const Column& column : columns_) titles.push_back(column.title);
   rows_.push_back(std::move(titles));
 }
