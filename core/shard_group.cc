@@ -112,7 +112,7 @@ Shard& ShardGroup::at(ShardId id) {
   return *threads_[id.value()]->shard;
 }
 
-void ShardGroup::run(std::function<Task<void>(Shard&)> main) {
+void ShardGroup::run(const std::function<Task<void>(Shard&)>& main) {
   SLUICE_ASSERT(!is_over_.load(), "a group runs once");
   running_.store(threads_.size());
   for (const auto& thread : threads_) {

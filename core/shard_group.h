@@ -29,7 +29,7 @@ class ShardGroup {
 
   // Runs main(shard) on every shard and returns when all have ended. Call it once, from the
   // thread that started the group; it does not run a shard itself.
-  void run(std::function<Task<void>(Shard&)> main);
+  void run(const std::function<Task<void>(Shard&)>& main);
 
   // From any thread: runs the letter on that shard, soon. May block while its mailbox is full,
   // so shards use Outboxes among themselves.

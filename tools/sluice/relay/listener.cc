@@ -1,7 +1,5 @@
 #include "relay/listener.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "core/assert.h"
@@ -16,10 +14,7 @@ Result<std::vector<BoundListener>> bind_listeners(const RelayConfig& config) {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     for (const Endpoint& endpoint : config.listeners[i].address) {
       auto socket = ListenSocket::bind_tcp(endpoint);
-      if (!socket) {
-        return std::unexpected(std::move(socket).error().within(
-            fmt::format("cannot listen on {}", endpoint.to_string())));
-      }
+      if (!socket) return std::unexpected(std::move(socket).error());
       bound.push_back(
           BoundListener{.socket = *std::move(socket), .listener = static_cast<std::uint16_t>(i)});
     }

@@ -77,7 +77,7 @@ Reception::Reception(ReceptionParts& parts, const RelayPermission& permission, A
 }
 
 Reception::~Reception() {
-  SLUICE_ASSERT(!transaction_.has_value(), "a session resets its transaction before it ends");
+  SLUICE_ASSERT(!has_body_begun(), "a session resets its transaction before it ends");
 }
 
 Task<Reply> Reception::on_connect(const smtp::ClientInfo& client) {
