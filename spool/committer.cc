@@ -34,6 +34,7 @@ Committer::Committer(const Environment& environment, const QueueNames& names, Pa
       state_(std::move(state)),
       metrics_(registry_),
       space_(environment, settings.disk_free),
+      growth_(environment),
       housekeeping_(state_.census, settings.compaction_delay),
       accounting_(state_.accounting) {
   space_.check(clock_.now());
@@ -263,6 +264,7 @@ void Committer::count(const BatchCounts& counts) {
   metrics_.quarantined.add(counts.quarantined.size());
   metrics_.queued_recipients.set(static_cast<std::int64_t>(state_.accounting.queued));
   space_.wrote(counts.bytes);
+  if (space_.has_room()) growth_.keep_ahead();
   {
     const std::lock_guard lock(accounting_mutex_);
     accounting_ = state_.accounting;

@@ -18,6 +18,7 @@
 #include "core/metrics.h"
 #include "spool/answers.h"
 #include "spool/commit_pacing.h"
+#include "spool/file_growth.h"
 #include "spool/housekeeping.h"
 #include "spool/intake.h"
 #include "spool/outcome_log.h"
@@ -127,6 +128,7 @@ class Committer {
   Answers answers_;
   CommitPacing pacing_;
   SpaceWatch space_;
+  FileGrowth growth_;
   Housekeeping housekeeping_;
   unsigned commits_since_outcomes_ = 0;
   unsigned commits_since_housekeeping_ = 0;

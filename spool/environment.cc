@@ -226,17 +226,27 @@ Result<void> Environment::check_format(MDB_txn* transaction, Access access) {
           directory_, version, kFormatVersion));
 }
 
-Result<MapUse> Environment::map_use() const {
+Environment::Extent Environment::extent() const {
   MDB_envinfo info{};
   MDB_stat stat{};
   mdb_env_info(handle_, &info);
   mdb_env_stat(handle_, &stat);
-  const std::uint64_t touched = (info.me_last_pgno + 1) * stat.ms_psize;
+  return {.touched = (info.me_last_pgno + 1) * stat.ms_psize, .map = info.me_mapsize};
+}
+
+int Environment::descriptor() const {
+  int descriptor = -1;
+  mdb_env_get_fd(handle_, &descriptor);
+  return descriptor;
+}
+
+Result<MapUse> Environment::map_use() const {
+  const auto [touched, map] = extent();
   // Below three quarters nobody needs to know how much of it is free again.
-  if (touched < info.me_mapsize / 4 * 3) return MapUse{.used = touched, .total = info.me_mapsize};
+  if (touched < map / 4 * 3) return MapUse{.used = touched, .total = map};
 
   SLUICE_TRY(reusable, reusable_bytes());
-  return MapUse{.used = touched - reusable, .total = info.me_mapsize};
+  return MapUse{.used = touched - reusable, .total = map};
 }
 
 Result<std::uint64_t> Environment::reusable_bytes() const {

@@ -50,6 +50,13 @@ class Environment {
   Environment& operator=(const Environment&) = delete;
   ~Environment();
 
+  // How far the map was ever used, free pages among it, and how large it is; in bytes. Cheap.
+  struct Extent {
+    std::uint64_t touched;
+    std::uint64_t map;
+  };
+  Extent extent() const;
+
   // How full the map is. Cheap while most of it was never touched; else it walks the free list.
   Result<MapUse> map_use() const;
 
@@ -61,6 +68,7 @@ class Environment {
   bool is_usable() const;
 
   MDB_env* handle() const { return handle_; }
+  int descriptor() const;  // of the file; LMDB's own
   unsigned table(Table table) const { return tables_[static_cast<std::size_t>(table)]; }
   const std::string& directory() const { return directory_; }
 
