@@ -31,14 +31,6 @@ class ReadyQueue {
     ++size_;
   }
 
-  // For what was taken and comes back unused: it is the next of its origin again.
-  void push_front(std::size_t origin, Instant since, Item item) {
-    auto& entries = fifo(origin);
-    const Instant first = entries.empty() ? since : std::min(since, entries.front().since);
-    entries.push_front(Entry{first, std::move(item)});
-    ++size_;
-  }
-
   // The item that `taker` should have now, if any. patience(origin) is how long items of another
   // origin are left to it; the oldest wins after that handicap.
   template <class Patience>
@@ -105,6 +97,15 @@ class ReadyQueue {
     Instant since;
     Item item;
   };
+
+  Item take_front(std::size_t origin) {
+    auto& entries = fifo(origin);
+    SLUICE_ASSERT(!entries.empty(), "take from an empty origin");
+    Item item = std::move(entries.front().item);
+    entries.pop_front();
+    --size_;
+    return item;
+  }
 
   std::deque<Entry>& fifo(std::size_t origin) {
     SLUICE_ASSERT(origin < fifos_.size(), "an origin is a shard or nobody");

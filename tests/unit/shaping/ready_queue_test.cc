@@ -51,11 +51,14 @@ TEST_F(ReadyQueueTest, GivesItemsOfNobodyToAnyone) {
   EXPECT_EQ(take(1, 0), "free");
 }
 
-TEST_F(ReadyQueueTest, PutsBackInFront) {
-  queue_.push_back(0, at(1), "b");
-  queue_.push_front(0, at(9), "a");
-  EXPECT_EQ(take(0, 9), "a");
-  EXPECT_EQ(take(0, 9), "b");
+TEST_F(ReadyQueueTest, GivesTheOldestOfItsOwnAndOfNobody) {
+  queue_.push_back(0, at(5), "mine");
+  queue_.push_back(queue_.nobody(), at(3), "free");
+  queue_.push_back(queue_.nobody(), at(7), "later");
+  EXPECT_EQ(take(0, 7), "free");
+  EXPECT_EQ(take(0, 7), "mine");
+  EXPECT_EQ(take(0, 7), "later");
+  EXPECT_TRUE(queue_.empty());
 }
 
 TEST_F(ReadyQueueTest, TellsWhenPatienceEnds) {
