@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <thread>
 
 namespace sluice {
 namespace {
@@ -71,6 +72,34 @@ TEST(ByteChain, MovesItsMemoryAndGivesItBack) {
   }
   EXPECT_EQ(budget.used(), ByteCount(0));
 }
+
+#if defined(__has_feature)
+#if !__has_feature(address_sanitizer)  // which sees every slab come and go
+TEST(Slab, TheLastFreedIsTakenFirst) {
+  Slab first = make_slab();
+  Slab second = make_slab();
+  const char* const address_of_first = first.get();
+  const char* const address_of_second = second.get();
+  second.reset();
+  first.reset();
+  first = make_slab();
+  second = make_slab();
+  EXPECT_EQ(first.get(), address_of_first);
+  EXPECT_EQ(second.get(), address_of_second);
+}
+
+TEST(Slab, BelongsToTheThreadThatFreedIt) {
+  Slab slab = make_slab();
+  const char* const address = slab.get();
+  std::thread other([&slab, address] {
+    slab.reset();
+    slab = make_slab();
+    EXPECT_EQ(slab.get(), address);
+  });
+  other.join();
+}
+#endif
+#endif
 
 }  // namespace
 }  // namespace sluice

@@ -55,13 +55,18 @@ TEST(Worker, AWakeDuringAStepCausesOneMore) {
 TEST(Worker, StepsAgainAtOnceOrAtItsInstant) {
   Steps steps;
   const Clock clock;
+  Instant due(0);
+  std::atomic<int> early = 0;
   Executor executor;
   const auto worker = executor.start("test-worker", [&] {
+    if (clock.now() < due) early.fetch_add(1);
     const bool is_first = steps.calls == 0;
-    return steps.count(is_first ? clock.now() : clock.now() + std::chrono::milliseconds(1));
+    due = is_first ? clock.now() : clock.now() + std::chrono::milliseconds(3);
+    return steps.count(due);
   });
-  steps.wait_for(4);
+  steps.wait_for(6);
   worker->stop();
+  EXPECT_EQ(early, 0);
 }
 
 TEST(Worker, StopsWhileItSleeps) {

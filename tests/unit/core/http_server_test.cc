@@ -221,14 +221,6 @@ TEST(HttpServer, LeavesAnIdleClientWithoutAWord) {
   ::close(pair.first);
 }
 
-int connect_to(const Endpoint& endpoint) {
-  sockaddr_storage address{};
-  const socklen_t length = endpoint.to_sockaddr(address);
-  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  EXPECT_EQ(connect(descriptor, reinterpret_cast<const sockaddr*>(&address), length), 0);
-  return descriptor;
-}
-
 Task<void> refuse_one_too_many(Shard& shard) {
   auto listening = ListenSocket::bind_tcp(loopback());
   HttpServer server(shard, pages());

@@ -1,6 +1,8 @@
 #include "core/listener.h"
 
+#include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <vector>
@@ -12,14 +14,6 @@
 
 namespace sluice {
 namespace {
-
-int connect_to(const Endpoint& endpoint) {
-  sockaddr_storage address{};
-  const socklen_t length = endpoint.to_sockaddr(address);
-  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  EXPECT_EQ(connect(descriptor, reinterpret_cast<const sockaddr*>(&address), length), 0);
-  return descriptor;
-}
 
 int connect_to(const std::string& path) {
   sockaddr_un address{};

@@ -106,7 +106,14 @@ TEST_F(LogTest, TakesLinesFromManyThreads) {
       });
     }
   });
-  EXPECT_EQ(written.size(), 2000U);
+  ASSERT_EQ(written.size(), 2000U);
+  std::array<int, 4> next{};  // each thread's lines are whole, and in its order
+  for (const std::string& line : written) {
+    const auto thread = static_cast<std::size_t>(line.at(line.find("thread=") + 7) - '0');
+    EXPECT_THAT(line, EndsWith(" e thread=" + std::to_string(thread) +
+                               " i=" + std::to_string(next.at(thread)++)));
+  }
+  EXPECT_THAT(next, testing::Each(500));
 }
 
 TEST_F(LogTest, CountsAndReportsTheLinesThatAFullQueueDropped) {

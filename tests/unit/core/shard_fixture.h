@@ -51,11 +51,16 @@ struct SocketPair {
   int second;
 };
 
-inline SocketPair connected_pair(const ListenSocket& listening) {
+inline int connect_to(const Endpoint& endpoint) {
   sockaddr_storage address{};
-  const socklen_t length = listening.endpoint().to_sockaddr(address);
-  const int first = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  EXPECT_EQ(connect(first, reinterpret_cast<const sockaddr*>(&address), length), 0);
+  const socklen_t length = endpoint.to_sockaddr(address);
+  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(connect(descriptor, reinterpret_cast<const sockaddr*>(&address), length), 0);
+  return descriptor;
+}
+
+inline SocketPair connected_pair(const ListenSocket& listening) {
+  const int first = connect_to(listening.endpoint());
   const int second = accept(listening.descriptor(), nullptr, nullptr);
   EXPECT_GE(second, 0);
   return {first, second};

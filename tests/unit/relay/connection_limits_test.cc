@@ -15,60 +15,58 @@ std::vector<ListenerSettings> listeners() {
   return {narrow, ListenerSettings()};
 }
 
-TEST(ConnectionLimits, AdmitsAnAddressUpToItsLimit) {
-  ConnectionLimits limits(listeners());
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::too_many_from_address);
-  EXPECT_EQ(limits.admit(0, kBob), Admission::welcome);
-}
-
-TEST(ConnectionLimits, AdmitsAListenersConnectionsUpToTheirLimit) {
-  ConnectionLimits limits(listeners());
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kBob), Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kBob), Admission::too_many_connections);
-}
-
-TEST(ConnectionLimits, CountsEachListenerForItself) {
-  ConnectionLimits limits(listeners());
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.admit(1, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.open_connections(0), 2U);
-  EXPECT_EQ(limits.open_connections(1), 1U);
-}
-
-TEST(ConnectionLimits, AdmitsAgainAfterOneEnded) {
-  ConnectionLimits limits(listeners());
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  limits.release(0, kAlice, Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-}
-
-TEST(ConnectionLimits, ARefusedConnectionTakesNoPlace) {
-  ConnectionLimits limits(listeners());
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::too_many_from_address);
-  EXPECT_EQ(limits.open_connections(0), 2U);
-  EXPECT_EQ(limits.refusals(), 1U);
-  limits.release(0, kAlice, Admission::too_many_from_address);
-  EXPECT_EQ(limits.refusals(), 0U);
-  EXPECT_EQ(limits.open_connections(0), 2U);
-}
-
-TEST(ConnectionLimits, ClosesWithoutAWordPastTheBoundOnRefusals) {
-  ConnectionLimits limits(listeners());
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::welcome);
-  for (std::uint32_t i = 0; i < kRefusalsMax; ++i) {
-    ASSERT_EQ(limits.admit(0, kAlice), Admission::too_many_from_address);
+class ConnectionLimitsTest : public testing::Test {
+ protected:
+  void admit_alice_up_to_her_limit() {
+    EXPECT_EQ(limits_.admit(0, kAlice), Admission::welcome);
+    EXPECT_EQ(limits_.admit(0, kAlice), Admission::welcome);
   }
-  EXPECT_EQ(limits.admit(0, kAlice), Admission::closed);
-  EXPECT_EQ(limits.refusals(), kRefusalsMax);
+
+  ConnectionLimits limits_{listeners()};
+};
+
+TEST_F(ConnectionLimitsTest, AdmitsAnAddressUpToItsLimit) {
+  admit_alice_up_to_her_limit();
+  EXPECT_EQ(limits_.admit(0, kAlice), Admission::too_many_from_address);
+  EXPECT_EQ(limits_.admit(0, kBob), Admission::welcome);
+}
+
+TEST_F(ConnectionLimitsTest, AdmitsAListenersConnectionsUpToTheirLimit) {
+  admit_alice_up_to_her_limit();
+  EXPECT_EQ(limits_.admit(0, kBob), Admission::welcome);
+  EXPECT_EQ(limits_.admit(0, kBob), Admission::too_many_connections);
+}
+
+TEST_F(ConnectionLimitsTest, CountsEachListenerForItself) {
+  admit_alice_up_to_her_limit();
+  EXPECT_EQ(limits_.admit(1, kAlice), Admission::welcome);
+  EXPECT_EQ(limits_.open_connections(0), 2U);
+  EXPECT_EQ(limits_.open_connections(1), 1U);
+}
+
+TEST_F(ConnectionLimitsTest, AdmitsAgainAfterOneEnded) {
+  admit_alice_up_to_her_limit();
+  limits_.release(0, kAlice, Admission::welcome);
+  EXPECT_EQ(limits_.admit(0, kAlice), Admission::welcome);
+}
+
+TEST_F(ConnectionLimitsTest, ARefusedConnectionTakesNoPlace) {
+  admit_alice_up_to_her_limit();
+  EXPECT_EQ(limits_.admit(0, kAlice), Admission::too_many_from_address);
+  EXPECT_EQ(limits_.open_connections(0), 2U);
+  EXPECT_EQ(limits_.refusals(), 1U);
+  limits_.release(0, kAlice, Admission::too_many_from_address);
+  EXPECT_EQ(limits_.refusals(), 0U);
+  EXPECT_EQ(limits_.open_connections(0), 2U);
+}
+
+TEST_F(ConnectionLimitsTest, ClosesWithoutAWordPastTheBoundOnRefusals) {
+  admit_alice_up_to_her_limit();
+  for (std::uint32_t i = 0; i < kRefusalsMax; ++i) {
+    ASSERT_EQ(limits_.admit(0, kAlice), Admission::too_many_from_address);
+  }
+  EXPECT_EQ(limits_.admit(0, kAlice), Admission::closed);
+  EXPECT_EQ(limits_.refusals(), kRefusalsMax);
 }
 
 }  // namespace

@@ -1,13 +1,17 @@
 #include "relay/control_protocol.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+
+#include "tests/unit/relay/envelope_fixture.h"
 
 namespace sluice::relay {
 namespace {
 
 using Json = nlohmann::json;
+using testing::HasSubstr;
 
 TEST(ControlProtocol, GivesBackARequest) {
   ControlRequest request;
@@ -33,33 +37,41 @@ TEST(ControlProtocol, GivesBackATimeout) {
 struct RequestCase {
   const char* name;
   std::string line;
-  bool is_good;
+  const char* complaint;  // empty: it is good
 };
 
 class ControlRequestTable : public testing::TestWithParam<RequestCase> {};
 
-TEST_P(ControlRequestTable, IsJudged) {
-  EXPECT_EQ(parse_control_request(GetParam().line).has_value(), GetParam().is_good);
+TEST_P(ControlRequestTable, IsTakenOrToldWhatIsWrong) {
+  const auto request = parse_control_request(GetParam().line);
+  const std::string complaint = GetParam().complaint;
+  ASSERT_EQ(request.has_value(), complaint.empty());
+  if (!request) EXPECT_THAT(request.error().sentence(), HasSubstr(complaint));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, ControlRequestTable,
     testing::Values(
-        RequestCase{"summary", R"({"command":"queue.summary"})", true},
-        RequestCase{"unknown_key_is_of_a_newer_client", R"({"command":"drain","x":1})", true},
-        RequestCase{"empty", "", false}, RequestCase{"no_json", "queue.summary", false},
-        RequestCase{"array", "[]", false}, RequestCase{"no_command", "{}", false},
-        RequestCase{"command_is_number", R"({"command":1})", false},
-        RequestCase{"unknown_command", R"({"command":"queue.eat"})", false},
-        RequestCase{"limit_zero", R"({"command":"queue.list","limit":0})", false},
-        RequestCase{"limit_most", R"({"command":"queue.list","limit":100000})", true},
-        RequestCase{"limit_past_most", R"({"command":"queue.list","limit":100001})", false},
-        RequestCase{"limit_negative", R"({"command":"queue.list","limit":-1})", false},
-        RequestCase{"limit_text", R"({"command":"queue.list","limit":"9"})", false},
+        RequestCase{"summary", R"({"command":"queue.summary"})", ""},
+        RequestCase{"unknown_key_is_of_a_newer_client", R"({"command":"drain","x":1})", ""},
+        RequestCase{"empty", "", "no JSON object"},
+        RequestCase{"no_json", "queue.summary", "no JSON object"},
+        RequestCase{"array", "[]", "no JSON object"},
+        RequestCase{"no_command", "{}", "no \"command\""},
+        RequestCase{"command_is_number", R"({"command":1})", "\"command\" must be a string"},
+        RequestCase{"unknown_command", R"({"command":"queue.eat"})", "no command \"queue.eat\""},
+        RequestCase{"limit_zero", R"({"command":"queue.list","limit":0})", "from 1 to 100000"},
+        RequestCase{"limit_most", R"({"command":"queue.list","limit":100000})", ""},
+        RequestCase{"limit_past_most", R"({"command":"queue.list","limit":100001})", "\"limit\""},
+        RequestCase{"limit_negative", R"({"command":"queue.list","limit":-1})", "\"limit\""},
+        RequestCase{"limit_text", R"({"command":"queue.list","limit":"9"})", "\"limit\""},
+        RequestCase{"domain_longest",
+                    R"({"command":"queue.list","domain":")" + std::string(255, 'a') + "\"}", ""},
         RequestCase{"domain_too_long",
-                    R"({"command":"queue.list","domain":")" + std::string(256, 'a') + "\"}", false},
-        RequestCase{"deep_nesting", std::string(1000, '['), false},
-        RequestCase{"too_long", std::string(kControlRequestBytesMax + 1, ' '), false}),
+                    R"({"command":"queue.list","domain":")" + std::string(256, 'a') + "\"}",
+                    "\"domain\" must be a string of at most 255 bytes"},
+        RequestCase{"deep_nesting", std::string(1000, '['), "no JSON object"},
+        RequestCase{"too_long", std::string(kControlRequestBytesMax + 1, ' '), "too long"}),
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST(ControlProtocol, AnswersAnErrorAsASentence) {
@@ -99,23 +111,16 @@ TEST(ControlProtocol, AnswersOnOneLineWhateverAPeerSaid) {
 
 TEST(ControlProtocol, TellsTheLastReplyOfAListedEnvelope) {
   QueueListing listing;
-  listing.envelopes.push_back(QueuedEnvelope{
-      .waiting = {.key = {.message = *spool::MessageId::parse("00000000000000000000000000"),
-                          .ordinal = 0},
-                  .queue = 1,
-                  .next_attempt = WallTime(0),
-                  .expiry = WallTime(1),
-                  .attempts = 1,
-                  .recipients_pending = 1,
-                  .klass = 0},
-      .queue = "example.com",
-      .route = "*",
-      .waits_for = "retry",
-      .detail = {},
-      .last_attempt = spool::AttemptNote{.time = WallTime(5),
-                                         .host = "mx.example.com[192.0.2.1]:25",
-                                         .source = {},
-                                         .reply = "450 4.2.1 later"}});
+  listing.envelopes.push_back(
+      QueuedEnvelope{.waiting = waiting_envelope(0),
+                     .queue = "example.com",
+                     .route = "*",
+                     .waits_for = "retry",
+                     .detail = {},
+                     .last_attempt = spool::AttemptNote{.time = WallTime(5),
+                                                        .host = "mx.example.com[192.0.2.1]:25",
+                                                        .source = {},
+                                                        .reply = "450 4.2.1 later"}});
   const Json answer = Json::parse(answer_listing(listing, WallTime(0)));
   EXPECT_EQ(answer["envelopes"][0]["last_attempt"]["host"], "mx.example.com[192.0.2.1]:25");
   EXPECT_EQ(answer["envelopes"][0]["last_attempt"]["reply"], "450 4.2.1 later");
@@ -131,15 +136,7 @@ TEST(ControlProtocol, TellsWhatADrainWillLeave) {
 }
 
 TEST(ControlProtocol, ShowsWhichRecipientsHaveEnded) {
-  ShownEnvelope shown{.details = {.waiting = {.key = {.message = *spool::MessageId::parse(
-                                                          "00000000000000000000000000"),
-                                                      .ordinal = 0},
-                                              .queue = 1,
-                                              .next_attempt = WallTime(0),
-                                              .expiry = WallTime(1),
-                                              .attempts = 1,
-                                              .recipients_pending = 1,
-                                              .klass = 0},
+  ShownEnvelope shown{.details = {.waiting = waiting_envelope(0),
                                   .queue = "example.com",
                                   .message_metadata = {},
                                   .envelope_metadata = {},

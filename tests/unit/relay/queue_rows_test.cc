@@ -42,20 +42,30 @@ TEST_F(QueueRowsTest, WhatIsInFlightHasNoNextAttempt) {
 }
 
 TEST_F(QueueRowsTest, NamesTheLimitThatIsReached) {
-  const std::string free = ready_wait_of(site_, node_, clock_).name;
+  EXPECT_EQ(ready_wait_of(site_, node_, clock_).name, "connection slot");
   ASSERT_TRUE(node_.try_acquire());
-  const std::string node_full = ready_wait_of(site_, node_, clock_).name;
-  ASSERT_TRUE(site_.connections().try_acquire());
-  const std::string route_full = ready_wait_of(site_, node_, clock_).name;
-  EXPECT_NE(free, node_full);
-  EXPECT_NE(node_full, route_full);
+  EXPECT_EQ(ready_wait_of(site_, node_, clock_).name,
+            "connection slot (limits.outgoing_connections)");
+  ASSERT_TRUE(site_.connections().try_acquire());  // the narrower limit is named
+  EXPECT_EQ(ready_wait_of(site_, node_, clock_).name, "connection slot (connections of the route)");
 }
 
 TEST_F(QueueRowsTest, NamesTheBackoffAndItsEnd) {
+  const WallTime before = clock_.wall();
   site_.note_failure(0, clock_.now(), "refused");
   const ReadyWait wait = ready_wait_of(site_, node_, clock_);
   EXPECT_EQ(wait.name, "route backoff");
-  EXPECT_GT(wait.ends, WallTime(0));
+  const Duration rounding = std::chrono::milliseconds(1);
+  EXPECT_GE(wait.ends - before, kHostRetryFirst - rounding);
+  EXPECT_LE(wait.ends - clock_.wall(), kHostRetryFirst + rounding);
+}
+
+TEST_F(QueueRowsTest, NamesNoBackoffWhileAConnectionIsOpen) {
+  ASSERT_TRUE(site_.connections().try_acquire());
+  site_.note_failure(0, clock_.now(), "refused");
+  const ReadyWait wait = ready_wait_of(site_, node_, clock_);
+  EXPECT_EQ(wait.name, "connection slot (connections of the route)");
+  EXPECT_EQ(wait.ends, WallTime(0));
 }
 
 TEST_F(QueueRowsTest, SaysThatThereIsNoRoute) {

@@ -1,40 +1,19 @@
 // The session over real sockets on loopback: what is pending in the kernel when it ends is awaited.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "core/socket.h"
+#include "tests/unit/core/shard_fixture.h"
 #include "tests/unit/smtp/client_session_fixture.h"
 
 namespace sluice::smtp {
 namespace {
 
-// Two connected descriptors.
-std::pair<int, int> connected_pair() {
-  const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  EXPECT_EQ(::bind(listening, generic, length), 0);
-  EXPECT_EQ(::listen(listening, 1), 0);
-  EXPECT_EQ(::getsockname(listening, generic, &length), 0);
-  const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  EXPECT_EQ(::connect(client, generic, length), 0);
-  const int server = ::accept(listening, nullptr, nullptr);
-  ::close(listening);
-  return {client, server};
-}
-
 class ClientSessionSocket : public ClientSessionTest {
  protected:
   ClientSessionSocket() {
-    const auto [client, server] = connected_pair();
-    serving_ = adopt_socket(*shard_, server, Direction::incoming);
-    auto connected = adopt_socket(*shard_, client, Direction::outgoing);
+    const SocketPair pair = connected_pair();
+    serving_ = adopt_socket(*shard_, pair.second, Direction::incoming);
+    auto connected = adopt_socket(*shard_, pair.first, Direction::outgoing);
     session_ = std::make_unique<ClientSession>(*shard_, settings_, std::move(connected));
     session_->on_finished([this] { changed_.notify_all(); });
   }

@@ -2,12 +2,24 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace sluice::smtp {
 namespace {
 
 TEST(Extension, IsFoundByItsKeywordInAnyCase) {
-  EXPECT_EQ(extension_of("8bitMIME"), Extension::eight_bit_mime);
-  EXPECT_EQ(extension_of(keyword_of(Extension::chunking)), Extension::chunking);
+  const std::pair<Extension, const char*> known[] = {
+      {Extension::pipelining, "Pipelining"},
+      {Extension::size, "size"},
+      {Extension::eight_bit_mime, "8bitMIME"},
+      {Extension::enhanced_status_codes, "enhancedStatusCodes"},
+      {Extension::chunking, "CHUNKING"},
+      {Extension::starttls, "StartTLS"},
+  };
+  for (const auto& [extension, keyword] : known) {
+    EXPECT_EQ(extension_of(keyword), extension) << keyword;
+    EXPECT_EQ(extension_of(keyword_of(extension)), extension) << keyword;
+  }
 }
 
 TEST(Extension, IsNotFoundByPartsOfItsKeyword) {

@@ -214,11 +214,15 @@ TEST_F(SessionTest, DoesNotReadOnForAClientThatDoesNotRead) {
 }
 
 TEST_F(SessionTest, ABrokenWriteEndsTheSession) {
-  stream.feed(std::string(kEhlo));
+  handler.commits_are_held = true;
+  stream.feed(join({kEhlo, kMail, kRcpt}));
   stream.end_with({});
   stream.fail_sends_from(1, ErrorCode::connection_lost);
   run();
   EXPECT_TRUE(has_ended);
+  EXPECT_THAT(stream.writes(), ElementsAre("220 mx.example ESMTP\r\n"));
+  EXPECT_EQ(handler.events.back(), "reset");  // the transaction is void
+  EXPECT_THAT(handler.messages, IsEmpty());
 }
 
 }  // namespace

@@ -78,13 +78,18 @@ TEST_F(FullTest, RecordsDeferralsOneByOne) {
   EXPECT_EQ(harness_.spool().accounting().delivered, keys.size());
 }
 
-TEST_F(FullTest, RefusesBelowTheFreeSpaceToKeep) {
+TEST_F(FullTest, HasNoRoomBelowTheFreeSpaceToKeepAndLetsOutWhatItHas) {
+  const auto key = harness_.accept_one({.body = "kept"});
   harness_.close();
   auto settings = harness_.settings;
   settings.disk_free = ByteCount(UINT64_MAX);  // no disk has it
   SpoolHarness greedy(settings);
   ASSERT_TRUE(greedy.open());
   EXPECT_FALSE(greedy.spool().has_room());
+  EXPECT_EQ(greedy.read_body(key).value(), "kept");
+  ASSERT_TRUE(greedy.record(delivered(key)));
+  ASSERT_TRUE(greedy.flush());
+  EXPECT_EQ(greedy.spool().accounting().queued, 0U);
 }
 
 }  // namespace
