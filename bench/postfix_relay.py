@@ -9,32 +9,16 @@ import shutil
 from pathlib import Path
 
 from ports import free_port
+from postfix import make_postfix
 from processes import first_line, thread_seconds
 from programs import PEERS
 from waiting import wait_for
 
 MAIN = """
-compatibility_level = 3.6
-queue_directory = {work}/queue
-data_directory = {work}/data
-daemon_directory = {root}/usr/lib/postfix/sbin
-command_directory = {root}/usr/sbin
-shlib_directory = {root}/usr/lib/postfix
-meta_directory = {work}
-mail_owner = daemon
-setgid_group = operator
-maillog_file = {work}/postfix.log
-maillog_file_prefixes = {work}
-import_environment = LD_LIBRARY_PATH={root}/usr/lib/postfix MAIL_CONFIG
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = postfix.example
-mynetworks = 127.0.0.0/8
 relayhost = [127.0.0.1]:{upstream}
 default_process_limit = 300
 smtpd_client_connection_count_limit = 0
 in_flow_delay = 0
-smtpd_peername_lookup = no
 smtpd_recipient_limit = 1000
 initial_destination_concurrency = {connections}
 smtp_destination_concurrency_limit = {connections}
@@ -49,36 +33,16 @@ qmgr_message_recipient_limit = 50000
 disable_dns_lookups = yes
 smtp_tls_security_level = none
 smtpd_tls_security_level = none
-mydestination =
-alias_maps =
-local_recipient_maps =
 transport_maps =
-smtputf8_enable = no
-message_size_limit = 50000000
-mailbox_size_limit = 0
 """
 
 MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
 relay unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
 discard unix - - n - - discard
-anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
 """
-
-QUEUES = "active bounce corrupt defer deferred flush hold incoming maildrop private public pid saved trace".split()
 
 
 def reason_against():
@@ -92,21 +56,11 @@ def reason_against():
 
 class PostfixRelay:
     def __init__(self, workplace, upstream, connections=20):
-        self.directory = work = workplace.new_directory("postfix")
-        root = (PEERS / "postfix").resolve()
+        self.directory = workplace.new_directory("postfix")
         self.port = free_port()
-        work.chmod(0o755)
-        for name in ("data", "queue", *(f"queue/{queue}" for queue in QUEUES)):
-            (work / name).mkdir()
-            if name != "queue":
-                shutil.chown(work / name, "daemon")
-        shutil.chown(work / "queue/pid", "root")
-        settings = dict(work=work, root=root, port=self.port, upstream=upstream, connections=connections)
-        (work / "main.cf").write_text(MAIN.format(**settings))
-        (work / "master.cf").write_text(MASTER.format(**settings))
-        environment = {"PATH": os.environ["PATH"], "MAIL_CONFIG": str(work),
-                       "LD_LIBRARY_PATH": f"{root}/usr/lib/postfix"}
-        self.process = workplace.start("postfix", [root / "usr/lib/postfix/sbin/master", "-d", "-c", work], environment)
+        command, environment = make_postfix(self.directory, MAIN, MASTER, port=self.port, upstream=upstream,
+                                            connections=connections)
+        self.process = workplace.start("postfix", command, environment)
         wait_for(lambda: "220" in first_line(self.port) or not self.process.is_running(), "Postfix that answers")
         if not self.process.is_running():
             raise RuntimeError(self.process.errors())

@@ -112,15 +112,6 @@ class ReadyQueue {
     return fifos_[origin];
   }
 
-  Item take_front(std::size_t origin) {
-    auto& entries = fifo(origin);
-    SLUICE_ASSERT(!entries.empty(), "take from an empty origin");
-    Item item = std::move(entries.front().item);
-    entries.pop_front();
-    --size_;
-    return item;
-  }
-
   std::vector<std::deque<Entry>> fifos_;  // by origin; nobody last
   std::size_t size_ = 0;
 };

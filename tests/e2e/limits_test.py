@@ -145,51 +145,54 @@ def clock(directory):
     return WallClock(directory)
 
 
-def deferring(server):
-    return server(answers={"RCPT": lambda *_: "450 4.2.1 mailbox busy"})
+class Deferrals:
+    """A relay with that clock, before an upstream that defers everything."""
+
+    def __init__(self, relay, server, clock):
+        self.upstream = server(answers={"RCPT": lambda *_: "450 4.2.1 mailbox busy"})
+        self.relay = relay(self.upstream.address, retry="1s", expire="4h", environment=clock.environment)
+
+    def begin(self):
+        assert submit(self.relay).code == 250
+        wait_for(lambda: self.attempts() >= 1, "first attempt")
+
+    def go_on(self):
+        before = self.attempts()
+        wait_for(lambda: self.attempts() >= before + 2, "more attempts")
+        assert self.relay.queued() == 1
+        self.relay.stop()
+
+    def attempts(self):
+        return sum(command.startswith("RCPT") for command in self.upstream.commands())
 
 
-def attempts(upstream):
-    return sum(command.startswith("RCPT") for command in upstream.commands())
+@pytest.fixture
+def deferrals(relay, server, clock):
+    return Deferrals(relay, server, clock)
 
 
 @pytest.mark.parametrize("seconds", [-30 * DAY, -3600, 3600])
-def test_retries_go_on_when_the_clock_jumps(relay, server, clock, seconds):
-    upstream = deferring(server)
-    relaying = relay(upstream.address, retry="1s", expire="4h", environment=clock.environment)
-    assert submit(relaying).code == 250
-    wait_for(lambda: attempts(upstream) >= 1, "first attempt")
+def test_retries_go_on_when_the_clock_jumps(deferrals, clock, seconds):
+    deferrals.begin()
     clock.jump(seconds)
-    before = attempts(upstream)
-    wait_for(lambda: attempts(upstream) >= before + 2, "attempts after the jump")
-    assert relaying.queued() == 1
-    relaying.stop()
+    deferrals.go_on()
 
 
-def test_retries_go_on_when_the_clock_was_set_back_before_a_start(relay, server, clock):
-    upstream = deferring(server)
-    relaying = relay(upstream.address, retry="1s", expire="4h", environment=clock.environment)
+def test_retries_go_on_when_the_clock_was_set_back_before_a_start(deferrals, clock):
     clock.jump(30 * DAY)
-    assert submit(relaying).code == 250
-    wait_for(lambda: attempts(upstream) >= 1, "first attempt")
-    relaying.stop()
+    deferrals.begin()
+    deferrals.relay.stop()
     clock.jump(0)
-    relaying.start()
-    before = attempts(upstream)
-    wait_for(lambda: attempts(upstream) >= before + 2, "attempts after the start")
-    assert relaying.queued() == 1
-    relaying.stop()
+    deferrals.relay.start()
+    deferrals.go_on()
 
 
-def test_message_expires_when_the_clock_says_so(relay, server, clock):
-    upstream = deferring(server)
-    relaying = relay(upstream.address, retry="1s", expire="4h", environment=clock.environment)
-    assert submit(relaying).code == 250
-    wait_for(lambda: attempts(upstream) >= 1, "first attempt")
+def test_message_expires_when_the_clock_says_so(deferrals, clock):
+    deferrals.begin()
     clock.jump(5 * 3600)
-    wait_for(relaying.is_empty, "expiry")
-    relaying.stop()
-    assert "1 expired" in " ".join(relaying.verify().split())
+    wait_for(deferrals.relay.is_empty, "expiry")
+    deferrals.relay.stop()
+    assert "1 expired" in " ".join(deferrals.relay.verify().split())
 
 
 def test_stop_under_full_load_loses_nothing_and_ends_in_time(relay, sink, load):

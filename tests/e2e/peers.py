@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ports import free_port
+from postfix import make_postfix
 from programs import PEERS, Program
 from waiting import wait_for
 
@@ -35,83 +36,36 @@ def _answers(port):
 
 
 POSTFIX_MAIN = """
-compatibility_level = 3.6
-queue_directory = {work}/queue
-data_directory = {work}/data
-daemon_directory = {root}/usr/lib/postfix/sbin
-command_directory = {root}/usr/sbin
-shlib_directory = {root}/usr/lib/postfix
-meta_directory = {work}
-mail_owner = daemon
-setgid_group = operator
-maillog_file = {work}/postfix.log
-maillog_file_prefixes = {work}
-import_environment = LD_LIBRARY_PATH={root}/usr/lib/postfix MAIL_CONFIG
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = postfix.example
-mynetworks = 127.0.0.0/8
-mydestination =
-alias_maps =
-local_recipient_maps =
-smtpd_peername_lookup = no
 smtpd_discard_ehlo_keywords = {discard}
-smtputf8_enable = no
-message_size_limit = 50000000
-mailbox_size_limit = 0
 virtual_mailbox_limit = 0
 virtual_mailbox_domains = example.net
 virtual_mailbox_base = {work}/mail
 virtual_mailbox_maps = static:inbox/
-virtual_uid_maps = static:{uid}
-virtual_gid_maps = static:{gid}
+virtual_uid_maps = static:1
+virtual_gid_maps = static:1
 virtual_minimum_uid = 1
 """
 
 POSTFIX_MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-error unix - - n - - error
-retry unix - - n - - error
-proxymap unix - - n - - proxymap
 virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-postlog unix-dgram n - n - 1 postlogd
 """
 
 
 class Postfix:
     """Postfix with one maildir that takes every address of example.net."""
 
-    QUEUES = "active bounce corrupt defer deferred flush hold incoming maildrop private public pid saved trace".split()
-
     def __init__(self, directory, offers_chunking=True):
         require_root()
-        work, root = Path(directory) / "postfix", PEERS / "postfix"
+        work = Path(directory) / "postfix"
         self.inbox = work / "mail/inbox"
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
-        work.mkdir()
-        # Postfix's own accounts must reach what is theirs; the directory of a test is closed to others.
-        for path in (Path(directory), work):
-            path.chmod(0o755)
-        for name in ("data", "mail", "queue", *(f"queue/{queue}" for queue in self.QUEUES)):
-            (work / name).mkdir()
-            if name != "queue":
-                shutil.chown(work / name, "daemon")
-        shutil.chown(work / "queue/pid", "root")
-        settings = dict(work=work, root=root.resolve(), port=self.port, uid=1, gid=1,
-                        discard="" if offers_chunking else "chunking")
-        (work / "main.cf").write_text(POSTFIX_MAIN.format(**settings))
-        (work / "master.cf").write_text(POSTFIX_MASTER.format(**settings))
-        environment = {"PATH": os.environ["PATH"], "MAIL_CONFIG": str(work),
-                       "LD_LIBRARY_PATH": f"{root.resolve()}/usr/lib/postfix"}
-        self.program = Program("postfix", work, [root / "usr/lib/postfix/sbin/master", "-d", "-c", work], environment)
+        Path(directory).chmod(0o755)  # the directory of a test is closed to others
+        (work / "mail").mkdir(parents=True)
+        shutil.chown(work / "mail", "daemon")
+        command, environment = make_postfix(work, POSTFIX_MAIN, POSTFIX_MASTER, port=self.port,
+                                            discard="" if offers_chunking else "chunking")
+        self.program = Program("postfix", work, command, environment)
         wait_for(lambda: _answers(self.port) or not self.program.is_running(), "Postfix that answers")
         assert self.program.is_running(), self.program.errors()
 
