@@ -14,7 +14,6 @@ TEST(Extension, IsFoundByItsKeywordInAnyCase) {
       {Extension::eight_bit_mime, "8bitMIME"},
       {Extension::enhanced_status_codes, "enhancedStatusCodes"},
       {Extension::chunking, "CHUNKING"},
-      {Extension::starttls, "StartTLS"},
   };
   for (const auto& [extension, keyword] : known) {
     EXPECT_EQ(extension_of(keyword), extension) << keyword;
