@@ -1,5 +1,7 @@
 #include "core/config_line.h"
 
+#include <utility>
+
 #include "core/config_document.h"
 #include "core/utf8.h"
 
@@ -7,14 +9,27 @@ namespace sluice {
 
 namespace {
 
+// TOML 1.0: no control character but the tab stands anywhere, not even in a comment; a CR ends the
+// line that LF ends.
+bool is_control(std::string_view rest) {
+  const char c = rest.front();
+  if (c == '\r') return rest.size() > 1;
+  return (c >= 0 && c < ' ' && c != '\t') || c == '\x7F';
+}
+
+// What a string can stand behind.
+bool may_precede_string(char c) { return std::string_view(" \t=,[{.").contains(c); }
+
 // Where in a line we are: a quote for its kind of string, '#' for a comment, else 0.
 class LineState {
  public:
   // Takes the character at the front of `rest`; what is wrong with it, or nothing.
   std::string_view take(std::string_view rest) {
     const char c = rest.front();
+    if (is_control(rest)) return "found a control character, expected text";
     if (context_ == '#') return {};
     if (context_ != 0) return take_in_string(c);
+    const char before = std::exchange(before_, c);
     if (static_cast<unsigned char>(c) >= 0x80) {
       return "found a character outside ASCII, expected those in comments and strings only";
     }
@@ -22,7 +37,12 @@ class LineState {
       return "found a string of several lines, expected strings of one line";
     }
     if (c == '.' && ++dots_ > kConfigLineDotsMax) return "found too many dots, expected a key";
-    if (c == '"' || c == '\'' || c == '#') context_ = c;
+    const bool is_quote = c == '"' || c == '\'';
+    // toml++ takes it for a part of the word, and looks at what follows as it does at words.
+    if (is_quote && !may_precede_string(before)) {
+      return "found a quote in the middle of a word, expected it around the whole";
+    }
+    if (is_quote || c == '#') context_ = c;
     return {};
   }
 
@@ -38,6 +58,7 @@ class LineState {
   }
 
   char context_ = 0;
+  char before_ = ' ';  // the last character outside strings
   bool is_behind_backslash_ = false;
   std::size_t dots_ = 0;
 };

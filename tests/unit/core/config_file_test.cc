@@ -18,6 +18,8 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
 
 std::vector<std::string> texts(const ConfigProblems& problems) {
   std::vector<std::string> lines;
@@ -78,6 +80,34 @@ TEST(ParseConfigText, RefusesStringsOfSeveralLines) {
   ConfigProblems problems;
   parse_config_text("a = \"\"\"\n\"\"\"\n", "f", problems);
   EXPECT_THAT(texts(problems), ElementsAre(HasSubstr("f:1:5: found a string of several lines")));
+}
+
+// toml++ 3.3 would look at the character behind it as at one of a word, which is undefined.
+TEST(ParseConfigText, RefusesAQuoteInTheMiddleOfAWord) {
+  const auto problems_with = [](std::string_view line) {
+    ConfigProblems problems;
+    parse_config_text(line, "f", problems);
+    return texts(problems);
+  };
+  EXPECT_THAT(problems_with("a = 40ess=\"\xCA\xA3"), Not(IsEmpty()));
+  EXPECT_THAT(problems_with("a = 4\"\xCA\xA3\""), ElementsAre(HasSubstr("f:1:6: found a quote")));
+  EXPECT_THAT(problems_with("a = \"x\"'y'"), ElementsAre(HasSubstr("f:1:8: found a quote")));
+  EXPECT_THAT(problems_with("a.\"b\" = [\"x\",'y', \"\"]"), IsEmpty());
+  EXPECT_THAT(problems_with("'a'={\"b\"=\"x\"}"), IsEmpty());
+}
+
+TEST(ParseConfigText, RefusesControlCharacters) {
+  const auto problems_with = [](std::string_view line) {
+    ConfigProblems problems;
+    parse_config_text(line, "f", problems);
+    return texts(problems);
+  };
+  using namespace std::string_view_literals;
+  EXPECT_THAT(problems_with("a = 1\x1D"sv), ElementsAre(HasSubstr("f:1:6: found a control")));
+  EXPECT_THAT(problems_with("a = \"\0\""sv), ElementsAre(HasSubstr("f:1:6: found a control")));
+  EXPECT_THAT(problems_with("a = 1 # \x7F"sv), ElementsAre(HasSubstr("f:1:9: found a control")));
+  EXPECT_THAT(problems_with("a = 1\r2"sv), ElementsAre(HasSubstr("f:1:6: found a control")));
+  EXPECT_THAT(problems_with("a\t=\t'\t'\r\n# \t\r\n"sv), IsEmpty());
 }
 
 TEST(ParseConfigText, BoundsTheLengthOfALine) {
