@@ -37,6 +37,11 @@ class LineState {
       return "found a string of several lines, expected strings of one line";
     }
     if (c == '.' && ++dots_ > kConfigLineDotsMax) return "found too many dots, expected a key";
+    // Nor does toml++ end a word at '='.
+    if (c == '=' && std::exchange(has_equals_, true)) {
+      return "found a second '=', expected one between a key and its value";
+    }
+    if (c == ',' || c == '{') has_equals_ = false;
     const bool is_quote = c == '"' || c == '\'';
     // toml++ takes it for a part of the word, and looks at what follows as it does at words.
     if (is_quote && !may_precede_string(before)) {
@@ -58,7 +63,8 @@ class LineState {
   }
 
   char context_ = 0;
-  char before_ = ' ';  // the last character outside strings
+  char before_ = ' ';        // the last character outside strings
+  bool has_equals_ = false;  // of the pair that we are in
   bool is_behind_backslash_ = false;
   std::size_t dots_ = 0;
 };

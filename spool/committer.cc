@@ -305,7 +305,9 @@ void Committer::settle_failure(Round round, const Error& error, Instant now) {
   space_.check(now);
 
   // Parts that cannot be removed now are found at the next start.
-  if (!death_ && !removals.parts.empty()) static_cast<void>(write(removals));
+  if (!death_ && !removals.parts.empty()) {
+    [[maybe_unused]] const auto removed = write(removals);
+  }
   const auto left = outcomes.size() - (death_ ? 0 : save_outcomes(outcomes, now));
   const bool makes_progress = left > 0 && left < outcomes.size();
   if (makes_progress && !death_) {

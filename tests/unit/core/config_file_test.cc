@@ -92,6 +92,9 @@ TEST(ParseConfigText, RefusesAQuoteInTheMiddleOfAWord) {
   EXPECT_THAT(problems_with("a = 40ess=\"\xCA\xA3"), Not(IsEmpty()));
   EXPECT_THAT(problems_with("a = 4\"\xCA\xA3\""), ElementsAre(HasSubstr("f:1:6: found a quote")));
   EXPECT_THAT(problems_with("a = \"x\"'y'"), ElementsAre(HasSubstr("f:1:8: found a quote")));
+  EXPECT_THAT(problems_with("a = 0>b=\"\xD0\x9E\""),
+              ElementsAre(HasSubstr("f:1:8: found a second")));
+  EXPECT_THAT(problems_with("a = [{b=1, c='='}, {d=2}]"), IsEmpty());
   EXPECT_THAT(problems_with("a.\"b\" = [\"x\",'y', \"\"]"), IsEmpty());
   EXPECT_THAT(problems_with("'a'={\"b\"=\"x\"}"), IsEmpty());
 }
