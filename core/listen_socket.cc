@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "core/descriptor.h"
@@ -46,10 +48,11 @@ Error bind_error(const std::string& where, int number) {
   }
 }
 
-Result<int> listen_at(const Endpoint& endpoint) {
+// A descriptor, or a negative errno.
+int try_listen_at(const Endpoint& endpoint) {
   const int family = endpoint.address.is_v4() ? AF_INET : AF_INET6;
   const int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
-  if (descriptor < 0) return std::unexpected(bind_error(endpoint.to_string(), errno));
+  if (descriptor < 0) return -errno;
   const int on = 1;
   setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   // [::] and 0.0.0.0 are two addresses to us, and may both be listened on.
@@ -60,7 +63,21 @@ Result<int> listen_at(const Endpoint& endpoint) {
     return descriptor;
   const int number = errno;
   close_descriptor(descriptor);
-  return std::unexpected(bind_error(endpoint.to_string(), number));
+  return -number;
+}
+
+// The port of a process that was killed is free when the kernel has ended its io_uring, some
+// milliseconds after the process.
+Result<int> listen_at(const Endpoint& endpoint) {
+  constexpr auto kPause = std::chrono::milliseconds(10);
+  constexpr int kTries = 50;
+  int descriptor = try_listen_at(endpoint);
+  for (int tried = 1; descriptor == -EADDRINUSE && tried < kTries; ++tried) {
+    std::this_thread::sleep_for(kPause);
+    descriptor = try_listen_at(endpoint);
+  }
+  if (descriptor < 0) return std::unexpected(bind_error(endpoint.to_string(), -descriptor));
+  return descriptor;
 }
 
 Result<Endpoint> own_endpoint(int descriptor) {

@@ -14,6 +14,7 @@ namespace sluice {
 
 class ListenSocket {
  public:
+  // Before anything runs: while the port is taken it tries again for half a second.
   static Result<ListenSocket> bind_tcp(const Endpoint& endpoint);
   // Removes a stale socket file that nobody listens on; mode 0660.
   static Result<ListenSocket> bind_unix(const std::string& path);
