@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bench/load_message.h"
-#include "smtp/dot_stuffing.h"
+#include "smtp/dot_unstuffer.h"
 #include "smtp/newline_scanner.h"
 
 namespace sluice::smtp {

@@ -13,7 +13,7 @@
 #include <variant>
 
 #include "smtp/body_pipeline.h"
-#include "smtp/dot_stuffing.h"
+#include "smtp/dot_unstuffer.h"
 #include "smtp/newline_scanner.h"
 #include "smtp/reply.h"
 

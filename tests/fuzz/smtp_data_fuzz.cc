@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "core/assert.h"
-#include "smtp/dot_stuffing.h"
+#include "smtp/dot_unstuffer.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "smtp/dot_stuffing.h"
+#include "smtp/dot_unstuffer.h"
 
 #include "core/assert.h"
 
