@@ -1,0 +1,108 @@
+// What a shard's dispatcher knows of, as rows for the operator.
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "relay/queue_rows.h"
+#include "relay/shard_dispatcher.h"
+
+namespace sluice::relay {
+
+// Every envelope that this shard knows, as a row without the name of its queue.
+template <class Visit>
+void ShardDispatcher::visit_all(Visit&& visit) const {
+  for (std::size_t site = 0; site < sites_.size(); ++site) {
+    if (!visit_site(site, visit)) return;
+  }
+}
+
+template <class Visit>
+bool ShardDispatcher::visit_site(std::size_t index, Visit& visit) const {
+  Site& site = *shared_->sites[index];
+  bool goes_on = true;
+  const auto pass = [&](QueuedEnvelope& row, const spool::WaitingEnvelope& waiting) {
+    row.waiting = waiting;
+    goes_on = goes_on && visit(std::as_const(row));
+    return goes_on;
+  };
+  QueuedEnvelope flying = row_of(site, EnvelopeState::in_flight);
+  sites_[index].delivery->for_each_in_flight(
+      [&](const spool::WaitingEnvelope& waiting, const std::string& host) {
+        flying.waits_for = host.empty() ? "connection" : "reply";
+        flying.detail = host;
+        return pass(flying, waiting);
+      });
+  if (sites_[index].queue == nullptr || !goes_on) return goes_on;
+  QueuedEnvelope ready = row_of(site, EnvelopeState::ready);
+  const ReadyWait wait = ready_wait_of(site, shared_->node_connections, shard_.clock());
+  ready.waits_for = is_held_ && site.has_hosts() ? "delivery held" : wait.name;
+  ready.detail = site.trouble();
+  sites_[index].queue->for_each_ready([&](const QueuedRecord& record) {
+    spool::WaitingEnvelope waiting = record.waiting;
+    waiting.next_attempt = std::max(waiting.next_attempt, wait.ends);
+    return pass(ready, waiting);
+  });
+  QueuedEnvelope scheduled = row_of(site, EnvelopeState::scheduled);
+  scheduled.waits_for = site.has_hosts() ? "retry" : kNoRoute;
+  sites_[index].queue->for_each_scheduled(
+      [&](const QueuedRecord& record) { return pass(scheduled, record.waiting); });
+  return goes_on;
+}
+
+std::vector<QueueSummary> ShardDispatcher::summarise() const {
+  std::unordered_map<std::uint32_t, QueueSummary> rows;
+  visit_all([&rows](const QueuedEnvelope& envelope) {
+    QueueSummary& summary = rows[envelope.waiting.queue];
+    summary.route = envelope.route;
+    count_in(envelope, summary);
+    return true;
+  });
+  std::vector<QueueSummary> result;
+  for (auto& [number, summary] : rows) {
+    summary.queue = shared_->spool.queue_name(number);
+    result.push_back(std::move(summary));
+  }
+  return result;
+}
+
+std::vector<QueuedEnvelope> ShardDispatcher::list(std::size_t most) const {
+  std::vector<QueuedEnvelope> rows;
+  visit_all([&](const QueuedEnvelope& envelope) {
+    if (rows.size() >= most) return false;
+    rows.push_back(envelope);
+    return true;
+  });
+  for (QueuedEnvelope& row : rows) row.queue = shared_->spool.queue_name(row.waiting.queue);
+  return rows;
+}
+
+std::vector<QueuedEnvelope> ShardDispatcher::find(spool::MessageId message) const {
+  std::vector<QueuedEnvelope> rows;
+  visit_all([&](const QueuedEnvelope& envelope) {
+    if (envelope.waiting.key.message == message) rows.push_back(envelope);
+    return true;
+  });
+  for (QueuedEnvelope& row : rows) row.queue = shared_->spool.queue_name(row.waiting.queue);
+  return rows;
+}
+
+Unrouted ShardDispatcher::unrouted() const {
+  Unrouted unrouted;
+  const auto& queue = sites_[shared_->unrouted_site()].queue;
+  if (queue == nullptr) return unrouted;
+  const auto count = [&unrouted](const QueuedRecord& record) {
+    ++unrouted.envelopes;
+    unrouted.recipients += record.waiting.recipients_pending;
+    return true;
+  };
+  queue->for_each_ready(count);
+  queue->for_each_scheduled(count);
+  return unrouted;
+}
+
+// The node's number is kept by the first shard, so that a sum over the shards is exact.
+std::uint64_t ShardDispatcher::pending() const {
+  return shard_.id() == ShardId(0) ? static_cast<std::uint64_t>(shared_->live.load()) : 0;
+}
+
+}  // namespace sluice::relay
