@@ -1,7 +1,6 @@
 #include "commands/control_options.h"
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 
 #include "relay/config.h"
 
@@ -23,9 +22,8 @@ Result<std::string> control_socket(const ControlOptions& options) {
     SLUICE_TRY(config, relay::load_config(settings));
     return config->admin.socket;
   }
-  const std::filesystem::path spool =
-      options.spool.empty() ? relay::RelayConfig().spool : options.spool;
-  return (spool.parent_path() / "control.sock").string();
+  return relay::default_control_socket(options.spool.empty() ? relay::RelayConfig().spool
+                                                             : options.spool);
 }
 
 }  // namespace sluice::commands

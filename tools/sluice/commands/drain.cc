@@ -19,7 +19,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr Duration kEndTimeMax = std::chrono::minutes(2);  // from the drain's end to the relay's
-constexpr std::uint64_t kTimeoutSecondsMax = 365ULL * 24 * 3600;  // as much as the relay takes
 
 struct DrainOptions {
   std::shared_ptr<ControlOptions> control;
@@ -105,7 +104,7 @@ void add_drain_command(CLI::App& app, ExitStatus& status) {
                    "wait for as long as it takes.")
       ->transform(CLI::AsNumberWithUnit(
           std::map<std::string, std::uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}}))
-      ->check(CLI::Range(std::uint64_t{0}, kTimeoutSecondsMax));
+      ->check(CLI::Range(std::uint64_t{0}, relay::kDrainSecondsMax));
   command->footer(
       "Returns 0 when nothing is left. Envelopes that wait for a retry are waited for; those "
       "whose\n"

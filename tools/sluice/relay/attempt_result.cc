@@ -20,7 +20,7 @@ bool is_too_many_recipients(const smtp::Reply& reply) {
 }
 
 RecipientOutcome outcome_of(const smtp::Reply& reply) {
-  if (reply.code >= 200 && reply.code < 300) return RecipientOutcome::delivered;
+  if (reply.is_completion()) return RecipientOutcome::delivered;
   return reply.is_permanent() ? RecipientOutcome::failed : RecipientOutcome::deferred;
 }
 

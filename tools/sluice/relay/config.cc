@@ -17,6 +17,7 @@
 #include "relay/config_keys.h"
 #include "relay/config_rules.h"
 #include "smtp/address.h"
+#include "smtp/ascii.h"
 
 namespace sluice {
 
@@ -148,18 +149,11 @@ std::string machine_name() {
 }
 
 // Domains are compared in lower case (RFC 5321 2.4).
-void lower_case(std::string& text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-}
+void lower_case(std::string& text) { std::ranges::transform(text, text.begin(), smtp::to_lower); }
 
 // What keys that are not set take from others.
 void fill_in(RelayConfig& config) {
-  if (config.admin.socket.empty()) {
-    const auto parent = std::filesystem::path(config.spool).parent_path();
-    config.admin.socket = (parent / "control.sock").string();
-  }
+  if (config.admin.socket.empty()) config.admin.socket = default_control_socket(config.spool);
   const bool has_bulk =
       std::ranges::find(config.retries, "bulk", &RetrySettings::klass) != config.retries.end();
   if (!has_bulk) config.retries.emplace_back();
@@ -186,6 +180,10 @@ constexpr std::string_view kReferenceIntroduction =
     "reports everything that is wrong with a file, with line and column.\n";
 
 }  // namespace
+
+std::string default_control_socket(const std::string& spool) {
+  return (std::filesystem::path(spool).parent_path() / "control.sock").string();
+}
 
 RelayConfig read_config(const ConfigNode& document, ConfigProblems& problems) {
   RelayConfig config;

@@ -74,7 +74,7 @@ struct DeliverySettings {
 };
 
 struct AdminSettings {
-  std::string socket;  // control socket; empty: "control.sock" inside the spool directory's parent
+  std::string socket;            // of control; empty in the file: default_control_socket()
   std::optional<Endpoint> http;  // /metrics and /healthz; unset: not served
 };
 
@@ -120,6 +120,9 @@ CheckedConfig check_config(const CommandLineSettings& command_line);
 
 // Reads the keys of a document and checks them against each other; asks the machine nothing.
 RelayConfig read_config(const ConfigNode& document, ConfigProblems& problems);
+
+// The control socket of a relay whose admin.socket is not set: beside its spool directory.
+std::string default_control_socket(const std::string& spool);
 
 // The TOML that reads back to the same configuration.
 std::string effective_config(const RelayConfig& config);

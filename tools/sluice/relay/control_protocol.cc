@@ -24,7 +24,6 @@ constexpr std::array<std::pair<std::string_view, ControlCommand>, 5> kCommands =
 }};
 
 constexpr std::size_t kDomainBytesMax = 255;
-constexpr std::uint64_t kTimeoutSecondsMax = 365ULL * 24 * 3600;
 
 std::string line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
@@ -188,7 +187,7 @@ Result<ControlRequest> parse_control_request(std::string_view line) {
     request.id = std::move(id);
   }
   if (json.contains("timeout_seconds")) {
-    SLUICE_TRY(seconds, read_number(json, "timeout_seconds", 0, kTimeoutSecondsMax));
+    SLUICE_TRY(seconds, read_number(json, "timeout_seconds", 0, kDrainSecondsMax));
     request.timeout = std::chrono::seconds(seconds);
   }
   return request;

@@ -21,6 +21,7 @@ namespace sluice::relay {
 inline constexpr std::size_t kControlRequestBytesMax = 64 * 1024;
 inline constexpr std::uint64_t kControlRowsDefault = 100;
 inline constexpr std::uint64_t kControlRowsMax = 100'000;
+inline constexpr std::uint64_t kDrainSecondsMax = 365ULL * 24 * 3600;
 
 enum class ControlCommand : std::uint8_t { queue_summary, queue_list, queue_show, release, drain };
 

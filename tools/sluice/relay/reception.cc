@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/shard.h"
 #include "relay/envelope_codec.h"
+#include "smtp/ascii.h"
 #include "smtp/received.h"
 
 namespace sluice::relay {
@@ -48,10 +49,7 @@ Reply storage_reply(const Error& error) {
 }
 
 bool is_postmaster(const smtp::Address& recipient) {
-  constexpr std::string_view kName = "postmaster";
-  return std::ranges::equal(recipient.local_part, kName, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
+  return smtp::equal_ignoring_case(recipient.local_part, "postmaster");
 }
 
 // What goes before the local delivery that a relay does not have.
