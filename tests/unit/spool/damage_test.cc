@@ -91,6 +91,9 @@ TEST_F(DamageTest, ADamagedBodyIsQuarantinedAndNeverReturned) {
   EXPECT_EQ(harness_.recovered().size(), 1U);
   ASSERT_TRUE(harness_.record(delivered(sound)));
   ASSERT_TRUE(harness_.flush());
+  // While the recovery is not over, an emptied pack is left to housekeeping.
+  ASSERT_TRUE(SpoolHarness::eventually(
+      [this] { return harness_.metric("sluice_spool_packs_removed_total") == 1; }));
   const auto report = verify();
   EXPECT_TRUE(report.is_clean());
   EXPECT_EQ(report.partitions.at(0).quarantined, 1U);
