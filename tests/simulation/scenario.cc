@@ -49,7 +49,12 @@ ReplyStyle make_reply_style(Random& random) {
           .lines_max = one_of<std::size_t, 5>(random, {1, 1, 1, 4, 100})};
 }
 
-HostSettings make_host(Random& random, std::size_t index) {
+// A host that closes before a command can come all the way is none that takes mail.
+Duration make_idle_max(Random& random, Duration network_delay_max) {
+  return network_delay_max * 8 + milliseconds(1 + random.below(10'000));
+}
+
+HostSettings make_host(Random& random, std::size_t index, Duration network_delay_max) {
   HostSettings host;
   const auto last = static_cast<std::uint32_t>(index + 1);
   host.endpoint = {IpAddress::v4(0x0a000100 + last), 25};  // 10.0.1.x
@@ -64,7 +69,7 @@ HostSettings make_host(Random& random, std::size_t index) {
       random, {microseconds(50), milliseconds(5), milliseconds(200), seconds(5)});
   if (chance(random, 0.2)) host.recipients_max = 1 + random.below(3);
   if (chance(random, 0.2)) host.messages_max = 1 + random.below(10);
-  if (chance(random, 0.2)) host.idle_max = milliseconds(1 + random.below(10'000));
+  if (chance(random, 0.2)) host.idle_max = make_idle_max(random, network_delay_max);
   const double trouble = one_of<double, 4>(random, {0, 0.3, 1, 3});
   host.temporary = 0.02 * trouble * random.fraction();
   host.permanent = 0.02 * trouble * random.fraction();
@@ -193,7 +198,9 @@ Scenario make_scenario(Random& random) {
   Scenario scenario;
   scenario.network = make_network(random);
   const std::size_t hosts = 1 + random.below(3);
-  for (std::size_t i = 0; i < hosts; ++i) scenario.hosts.push_back(make_host(random, i));
+  for (std::size_t i = 0; i < hosts; ++i) {
+    scenario.hosts.push_back(make_host(random, i, scenario.network.delay_max));
+  }
   scenario.config = make_config(random, scenario.hosts);
   const std::size_t clients = 1 + random.below(5);
   for (std::size_t i = 0; i < clients; ++i) scenario.clients.push_back(make_client(random, i));

@@ -147,7 +147,8 @@ void UpstreamHost::Conversation::act_on(std::string_view line) {
   if (verb == "MAIL") return mail(path_in(argument));
   if (verb == "RCPT") return recipient(path_in(argument));
   if (verb == "DATA") return data();
-  ledger_.note_problem(fmt::format("a host did not understand: {}", line));
+  // What follows garbage that could be taken for another reply is the host's own fault.
+  if (is_trusted_) ledger_.note_problem(fmt::format("a host did not understand: {}", line));
   answer({.code = 500, .status = "5.5.1", .text = "what?"});
 }
 
