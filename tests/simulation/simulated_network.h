@@ -60,6 +60,8 @@ class Socket {
   std::uint64_t acknowledged() const { return sent_ - unacknowledged_; }
   std::uint64_t sent() const { return sent_; }
 
+  // The number of the other end.
+  int peer() const { return peer_; }
   // Whether the other end has closed or broken, although that may not be felt here yet.
   bool is_peer_gone() const;
   // When anything last came from there: bytes, the news that some were read, a connection. At first

@@ -41,7 +41,10 @@ std::string unstuffed(std::string_view text) {
 UpstreamHost::Conversation::Conversation(MailLedger& ledger, const HostSettings& settings,
                                          int socket)
     : ledger_(ledger), settings_(settings), socket_(socket) {
-  if (Socket* const end = network().find(socket)) end->on_change = [this] { on_change(); };
+  Socket* const end = network().find(socket);
+  if (end == nullptr) return;
+  end->on_change = [this] { on_change(); };
+  relay_end_ = end->peer();
 }
 
 UpstreamHost::Conversation::~Conversation() { *self_ = nullptr; }
@@ -419,8 +422,13 @@ void UpstreamHost::Conversation::reset() {
   network().cut(*end);
 }
 
+bool UpstreamHost::Conversation::has_relay_left() const {
+  const Socket* const end = network().find(relay_end_);
+  return end == nullptr || end->is_closed() || end->error() != 0;
+}
+
 void UpstreamHost::Conversation::note_crash(std::size_t depth) {
-  if (is_over_) return;
+  if (is_over()) return;
   SLUICE_ASSERT(depth <= kTransactionsKept, "what may be in flight is kept");
   const std::size_t count = std::min(depth, ended_.size());
   for (std::size_t i = ended_.size() - count; i < ended_.size(); ++i) {

@@ -23,7 +23,8 @@ class UpstreamHost::Conversation {
   void greet();
   void reset();
   void note_crash(std::size_t depth);
-  bool is_over() const { return is_over_; }
+  // On both ends: a relay that cannot hear that we left still has its last messages in flight.
+  bool is_over() const { return is_over_ && has_relay_left(); }
 
  private:
   enum class Mode : std::uint8_t { command, text, chunk };
@@ -35,6 +36,7 @@ class UpstreamHost::Conversation {
     EndingId ending;
     std::uint64_t offset;
   };
+  bool has_relay_left() const;
   Socket* socket() const { return is_over_ ? nullptr : network().find(socket_); }
   void on_change();
   void note_known();
@@ -73,6 +75,7 @@ class UpstreamHost::Conversation {
   MailLedger& ledger_;
   const HostSettings& settings_;
   int socket_;
+  int relay_end_ = -1;  // the number of the socket on the other side
   bool is_over_ = false;
   bool is_busy_ = false;     // an answer is being thought about
   bool is_closing_ = false;  // after the answer
