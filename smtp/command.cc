@@ -18,13 +18,13 @@ struct VerbName {
 };
 
 constexpr auto kVerbs = std::to_array<VerbName>({
-    {Verb::mail, "MAIL"},      {Verb::rcpt, "RCPT"},  {Verb::data, "DATA"},
-    {Verb::bdat, "BDAT"},      {Verb::rset, "RSET"},  {Verb::ehlo, "EHLO"},
-    {Verb::helo, "HELO"},      {Verb::quit, "QUIT"},  {Verb::noop, "NOOP"},
-    {Verb::vrfy, "VRFY"},      {Verb::expn, "EXPN"},  {Verb::help, "HELP"},
-    {Verb::other, "STARTTLS"}, {Verb::other, "AUTH"}, {Verb::other, "ETRN"},
-    {Verb::other, "TURN"},     {Verb::other, "ATRN"}, {Verb::other, "SEND"},
-    {Verb::other, "SOML"},     {Verb::other, "SAML"}, {Verb::other, "BURL"},
+    {Verb::mail, "MAIL"},         {Verb::rcpt, "RCPT"},  {Verb::data, "DATA"},
+    {Verb::bdat, "BDAT"},         {Verb::rset, "RSET"},  {Verb::ehlo, "EHLO"},
+    {Verb::helo, "HELO"},         {Verb::quit, "QUIT"},  {Verb::noop, "NOOP"},
+    {Verb::vrfy, "VRFY"},         {Verb::expn, "EXPN"},  {Verb::help, "HELP"},
+    {Verb::starttls, "STARTTLS"}, {Verb::auth, "AUTH"},  {Verb::other, "ETRN"},
+    {Verb::other, "TURN"},        {Verb::other, "ATRN"}, {Verb::other, "SEND"},
+    {Verb::other, "SOML"},        {Verb::other, "SAML"}, {Verb::other, "BURL"},
     {Verb::other, "XCLIENT"},
 });
 
@@ -152,24 +152,64 @@ Reply unknown_parameter(std::string_view command, std::string_view keyword) {
                fmt::format("The parameter {} of {} is not offered here", keyword, command));
 }
 
-// Applies one parameter to the command; nothing, or the refusal.
-std::optional<Reply> apply(const Parameter& parameter, MailCommand& command, bool& has_body) {
-  const auto value = parameter.value.value_or("");
-  if (equal_ignoring_case(parameter.keyword, "SIZE")) {
-    if (command.size) return reply(501, {5, 5, 4}, "SIZE is given twice");
-    const auto size = parse_size(value);
-    if (!size) return size.error();
-    command.size = *size;
-    return std::nullopt;
-  }
-  if (equal_ignoring_case(parameter.keyword, "BODY")) {
-    if (std::exchange(has_body, true)) return reply(501, {5, 5, 4}, "BODY is given twice");
-    const auto body = parse_body_type(value);
-    if (!body) return body.error();
-    command.body = *body;
-    return std::nullopt;
-  }
+// Takes the value of a parameter that may stand once: nothing, or the refusal.
+template <class T, class Parse>
+std::optional<Reply> take_once(std::optional<T>& taken, const Parameter& parameter, Parse&& parse) {
+  if (taken) return reply(501, {5, 5, 4}, fmt::format("{} is given twice", parameter.keyword));
+  auto value = parse(parameter.value.value_or(""));
+  if (!value) return std::move(value).error();
+  taken = std::move(value).value();
+  return std::nullopt;
+}
+
+// RFC 4954 §5: an address as xtext, or "<>".
+Parsed<std::string> check_auth_parameter(std::string_view value) {
+  if (value == "<>" || (!value.empty() && is_xtext(value))) return std::string();
+  return refuse(501, {5, 5, 4}, "AUTH must be an address encoded as xtext, or <>");
+}
+
+// The parameters of one MAIL or RCPT, each at most once.
+struct Parameters {
+  std::optional<std::uint64_t> size;
+  std::optional<BodyType> body;
+  std::optional<ReturnContent> content;
+  std::optional<std::string> envelope_id;
+  std::optional<std::string> auth;
+  std::optional<Notify> notify;
+  std::optional<std::string> original_recipient;
+};
+
+std::optional<Reply> take_mail_parameter(const Parameter& parameter, Parameters& taken) {
+  const auto is = [&](std::string_view name) {
+    return equal_ignoring_case(parameter.keyword, name);
+  };
+  if (is("SIZE")) return take_once(taken.size, parameter, parse_size);
+  if (is("BODY")) return take_once(taken.body, parameter, parse_body_type);
+  if (is("RET")) return take_once(taken.content, parameter, parse_return_content);
+  if (is("ENVID")) return take_once(taken.envelope_id, parameter, parse_envelope_id);
+  if (is("AUTH")) return take_once(taken.auth, parameter, check_auth_parameter);
   return unknown_parameter("MAIL", parameter.keyword);
+}
+
+std::optional<Reply> take_recipient_parameter(const Parameter& parameter, Parameters& taken) {
+  const auto is = [&](std::string_view name) {
+    return equal_ignoring_case(parameter.keyword, name);
+  };
+  if (is("NOTIFY")) return take_once(taken.notify, parameter, parse_notify);
+  if (is("ORCPT")) return take_once(taken.original_recipient, parameter, parse_original_recipient);
+  return unknown_parameter("RCPT", parameter.keyword);
+}
+
+using TakeParameter = std::optional<Reply> (*)(const Parameter&, Parameters&);
+
+Parsed<Parameters> take_parameters(std::string_view text, TakeParameter take) {
+  Parameters taken;
+  while (!text.empty()) {
+    const auto parameter = take_parameter(text);
+    if (!parameter) return std::unexpected(parameter.error());
+    if (auto refusal = take(*parameter, taken)) return std::unexpected(*std::move(refusal));
+  }
+  return taken;
 }
 
 // RFC 3463: 5.1.7 for a bad sender, 5.1.3 for a bad recipient; RFC 6531 §3.5: 553 5.6.7 for
@@ -222,16 +262,13 @@ Parsed<MailCommand> parse_mail(std::string_view argument) {
   auto address = read_path(parts->path, PathKind::reverse);
   if (!address) return std::unexpected(std::move(address).error());
 
-  MailCommand command{.reverse_path = std::move(address).value(), .size = std::nullopt};
-  bool has_body = false;
-  while (!parts->parameters.empty()) {
-    const auto parameter = take_parameter(parts->parameters);
-    if (!parameter) return std::unexpected(parameter.error());
-    if (auto refusal = apply(*parameter, command, has_body)) {
-      return std::unexpected(std::move(refusal).value());
-    }
-  }
-  return command;
+  auto taken = take_parameters(parts->parameters, take_mail_parameter);
+  if (!taken) return std::unexpected(std::move(taken).error());
+  return MailCommand{.reverse_path = std::move(address).value(),
+                     .size = taken->size,
+                     .body = taken->body.value_or(BodyType::seven_bit),
+                     .dsn = {.content = taken->content.value_or(ReturnContent::unset),
+                             .envelope_id = std::move(taken->envelope_id).value_or("")}};
 }
 
 Parsed<RecipientCommand> parse_recipient(std::string_view argument) {
@@ -239,12 +276,24 @@ Parsed<RecipientCommand> parse_recipient(std::string_view argument) {
   if (!parts) return std::unexpected(std::move(parts).error());
   auto address = read_path(parts->path, PathKind::forward);
   if (!address) return std::unexpected(std::move(address).error());
-  if (!parts->parameters.empty()) {
-    const auto parameter = take_parameter(parts->parameters);
-    if (!parameter) return std::unexpected(parameter.error());
-    return std::unexpected(unknown_parameter("RCPT", parameter->keyword));
+  auto taken = take_parameters(parts->parameters, take_recipient_parameter);
+  if (!taken) return std::unexpected(std::move(taken).error());
+  return RecipientCommand{
+      .recipient = std::move(address).value(),
+      .dsn = {.notify = taken->notify.value_or(Notify::unset),
+              .original_recipient = std::move(taken->original_recipient).value_or("")}};
+}
+
+Parsed<AuthCommand> parse_auth(std::string_view argument) {
+  const std::size_t end = argument.find(' ');
+  AuthCommand command{.mechanism = argument.substr(0, end), .initial_response = std::nullopt};
+  if (command.mechanism.empty()) {
+    return refuse(501, {5, 5, 4}, "Syntax: AUTH PLAIN or AUTH LOGIN");
   }
-  return RecipientCommand{.recipient = std::move(address).value()};
+  if (end != std::string_view::npos) {
+    command.initial_response = without_blanks_before(argument.substr(end));
+  }
+  return command;
 }
 
 Parsed<BdatCommand> parse_bdat(std::string_view argument) {

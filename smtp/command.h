@@ -14,6 +14,7 @@
 
 #include "smtp/address.h"
 #include "smtp/body_type.h"
+#include "smtp/dsn_parameters.h"
 #include "smtp/reply.h"
 
 namespace sluice::smtp {
@@ -31,7 +32,9 @@ enum class Verb : std::uint8_t {
   expn,
   quit,
   help,
-  other,  // known to some RFC, but not spoken here: STARTTLS, AUTH, ETRN, TURN, ...
+  starttls,
+  auth,
+  other,  // known to some RFC, but not spoken here: ETRN, TURN, ...
   unknown,
 };
 
@@ -55,19 +58,30 @@ using Parsed = std::expected<T, Reply>;
 // taken: the name only serves the trace, and senders with odd names are no worse for them.
 Parsed<std::string> parse_hello(std::string_view argument);
 
-// MAIL FROM:<reverse-path> SIZE= BODY= (RFC 5321 §4.1.1.2, RFC 1870, RFC 6152).
+// MAIL FROM:<reverse-path> SIZE= BODY= RET= ENVID= AUTH= (RFC 5321 §4.1.1.2, RFC 1870, RFC 6152,
+// RFC 3461). What AUTH= says is checked and dropped: no client is trusted to vouch for another
+// user, which RFC 4954 §5 answers by behaving as after AUTH=<>.
 struct MailCommand {
   Address reverse_path;
   std::optional<std::uint64_t> size;  // in bytes; what 64 bits cannot hold is their largest number
   BodyType body = BodyType::seven_bit;
+  MessageDsn dsn = {};
 };
 Parsed<MailCommand> parse_mail(std::string_view argument);
 
-// RCPT TO:<forward-path> (RFC 5321 §4.1.1.3). No parameter is known yet.
+// RCPT TO:<forward-path> NOTIFY= ORCPT= (RFC 5321 §4.1.1.3, RFC 3461).
 struct RecipientCommand {
   Address recipient;
+  RecipientDsn dsn = {};
 };
 Parsed<RecipientCommand> parse_recipient(std::string_view argument);
+
+// AUTH mechanism [initial-response] (RFC 4954 §4). Both point into the argument.
+struct AuthCommand {
+  std::string_view mechanism;
+  std::optional<std::string_view> initial_response;
+};
+Parsed<AuthCommand> parse_auth(std::string_view argument);
 
 // BDAT chunk-size [LAST] (RFC 3030 §2).
 struct BdatCommand {

@@ -8,7 +8,9 @@ namespace {
 constexpr Extension kExtensions[] = {
     Extension::pipelining,     Extension::size,
     Extension::eight_bit_mime, Extension::enhanced_status_codes,
-    Extension::chunking,
+    Extension::chunking,       Extension::starttls,
+    Extension::auth,           Extension::dsn,
+    Extension::limits,
 };
 
 }  // namespace
@@ -25,6 +27,14 @@ std::string_view keyword_of(Extension extension) {
       return "ENHANCEDSTATUSCODES";
     case Extension::chunking:
       return "CHUNKING";
+    case Extension::starttls:
+      return "STARTTLS";
+    case Extension::auth:
+      return "AUTH";
+    case Extension::dsn:
+      return "DSN";
+    case Extension::limits:
+      return "LIMITS";
   }
   return "";
 }

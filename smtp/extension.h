@@ -13,6 +13,10 @@ enum class Extension : std::uint8_t {
   eight_bit_mime,         // RFC 6152
   enhanced_status_codes,  // RFC 2034
   chunking,               // RFC 3030
+  starttls,               // RFC 3207
+  auth,                   // RFC 4954
+  dsn,                    // RFC 3461
+  limits,                 // RFC 9422
 };
 
 // "8BITMIME"

@@ -24,6 +24,13 @@ void LineReader::release() {
   if (returned_ > 0) stream_.consume(std::exchange(returned_, 0));
 }
 
+void LineReader::restart() {
+  returned_ = 0;
+  scanned_ = 0;
+  discarded_ = 0;
+  is_discarding_ = false;
+}
+
 std::optional<Line> LineReader::scan(std::string_view bytes) {
   SLUICE_ASSERT(scanned_ <= bytes.size(), "nobody else consumes what a reader has scanned");
 

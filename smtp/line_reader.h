@@ -38,6 +38,9 @@ class LineReader {
   // The next line, when the received bytes hold all of it; nothing when more must come.
   std::optional<Line> try_read();
 
+  // Forgets the unfinished line: somebody else has dropped what was received.
+  void restart();
+
   // Consumes the line that was returned last. Needed before the stream is read directly.
   void release();
 

@@ -39,6 +39,10 @@ void apply_line(std::string_view line, PeerExtensions& extensions) {
       extensions.eight_bit_mime = true;
       break;
     case Extension::enhanced_status_codes:  // read where they stand, offered or not
+    case Extension::starttls:
+    case Extension::auth:
+    case Extension::dsn:
+    case Extension::limits:  // of no use to delivery, which goes on in clear and asks for nothing
       break;
     case Extension::size:
       extensions.size = true;

@@ -56,6 +56,13 @@ class Folder {
   std::size_t column_ = 0;
 };
 
+// RFC 3848: ESMTP when the client said EHLO, S under TLS, A when it has authenticated.
+std::string_view protocol_of(const ClientInfo& client) {
+  if (!client.is_extended) return "SMTP";
+  if (client.tls) return client.user.empty() ? "ESMTPS" : "ESMTPSA";
+  return client.user.empty() ? "ESMTP" : "ESMTPA";
+}
+
 }  // namespace
 
 std::string received_field(const TraceFacts& facts) {
@@ -67,8 +74,8 @@ std::string received_field(const TraceFacts& facts) {
         {"([", address.is_v4() ? "" : "IPv6:", address.to_string(), "])"});  // RFC 5321 §4.1.3
   }
   field.add({"by ", facts.hostname});
-  // RFC 3848: the protocol is ESMTP when the client said EHLO.
-  field.add({"with ", facts.client.is_extended ? "ESMTP" : "SMTP"});
+  field.add({"with ", protocol_of(facts.client)});
+  if (const auto& tls = facts.client.tls) field.add({"(", tls->version, " ", tls->cipher, ")"});
   field.add({"id ", facts.message_id, ";"});
   field.add({format_date(facts.time)});
   return std::move(field).finish();

@@ -4,13 +4,16 @@
 // positive Reply lets the session go on, any other is sent and undoes the step.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/ip_address.h"
 #include "core/task.h"
 #include "smtp/command.h"
+#include "smtp/credentials.h"
 #include "smtp/reply.h"
+#include "tls/connection_facts.h"
 
 namespace sluice::smtp {
 
@@ -18,8 +21,10 @@ namespace sluice::smtp {
 struct ClientInfo {
   Endpoint peer;
   Endpoint local;
-  std::string hello;         // argument of HELO or EHLO
-  bool is_extended = false;  // EHLO
+  std::string hello;                             // argument of HELO or EHLO
+  bool is_extended = false;                      // EHLO
+  std::optional<tls::ConnectionFacts> tls = {};  // unset: in clear
+  std::string user = {};                         // authenticated; empty: not
 };
 
 class ReceptionHandler {
@@ -28,6 +33,12 @@ class ReceptionHandler {
 
   // The greeting: 220, or 421/554 to refuse the connection.
   virtual Task<Reply> on_connect(const ClientInfo& client) = 0;
+
+  // AUTH: 235 when the client is who it says; then client.user is set. 421 ends the connection.
+  virtual Task<Reply> on_authenticate(const ClientInfo& client, const Credentials& credentials) = 0;
+
+  // STARTTLS: the client knows nothing of what it said before, and nor must the handler.
+  virtual void on_secured(const ClientInfo& client) = 0;
 
   // MAIL: 250, or a refusal. SIZE reserves here.
   virtual Task<Reply> on_mail(const ClientInfo& client, const MailCommand& command) = 0;

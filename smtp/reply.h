@@ -1,6 +1,7 @@
 // Reply: what one side of SMTP answers to a command (RFC 5321 §4.2), ours and theirs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,7 @@ struct Reply {
   int code = 0;             // 200 to 559
   EnhancedStatus enhanced;  // absent in replies to HELO/EHLO and 3xx
   std::string text;         // lines separated by '\n', without code and enhanced code
+  std::uint8_t reason = 0;  // of our own replies: the handler's mark, given back to on_rejected
 
   // RFC 5321 §4.2.1: what the first digit says.
   bool is_completion() const { return code >= 200 && code < 300; }
@@ -34,7 +36,7 @@ struct Reply {
 
 // The constructor style of our own replies: reply(250, {2, 1, 0}, "Ok").
 inline Reply reply(int code, EnhancedStatus enhanced, std::string text) {
-  return Reply{.code = code, .enhanced = enhanced, .text = std::move(text)};
+  return Reply{.code = code, .enhanced = enhanced, .text = std::move(text), .reason = 0};
 }
 
 // Appends the wire form: every line with the code (and the enhanced code), CRLF at each end.

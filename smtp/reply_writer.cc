@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/assert.h"
 #include "core/shard.h"
 
 namespace sluice::smtp {
@@ -29,6 +30,16 @@ void ReplyWriter::flush() {
 
 Task<Result<void>> ReplyWriter::wait_for_room(Deadline deadline) {
   while (is_full()) {
+    work_.notify_all();
+    auto waited = co_await room_.wait(deadline);
+    if (!waited) co_return waited;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> ReplyWriter::drain(Deadline deadline) {
+  SLUICE_ASSERT(queue_.reserved() == 0, "nobody knows when a reserved reply comes");
+  while (!queue_.empty() || is_sending_) {
     work_.notify_all();
     auto waited = co_await room_.wait(deadline);
     if (!waited) co_return waited;
@@ -68,7 +79,11 @@ Task<Result<void>> ReplyWriter::send_ready() {
   const Deadline deadline = Deadline::in(shard_.clock(), patience);
   const std::string_view piece = wire;
   const std::span<const std::string_view> pieces(&piece, 1);
-  co_return co_await stream_.send(pieces, deadline);
+  is_sending_ = true;
+  auto sent = co_await stream_.send(pieces, deadline);
+  is_sending_ = false;
+  room_.notify_all();
+  co_return sent;
 }
 
 }  // namespace sluice::smtp

@@ -44,6 +44,9 @@ class ReplyWriter {
   // Waits until it is not full.
   Task<Result<void>> wait_for_room(Deadline deadline);
 
+  // Waits until everything pushed so far has left. Nothing may be reserved.
+  Task<Result<void>> drain(Deadline deadline);
+
   // Nothing will be pushed any more: run() ends when the last reply has left.
   void finish();
   // The connection is dead: replies are dropped from now on.
@@ -61,6 +64,7 @@ class ReplyWriter {
   ReplyQueue queue_;
   Event work_;
   Event room_;
+  bool is_sending_ = false;
   bool is_finished_ = false;
 };
 

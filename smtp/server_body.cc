@@ -78,6 +78,7 @@ Task<bool> ServerSession::State::receive_dots() {
     const BodyPiece piece = body_.next(stream_.received());
     if (!piece.content.empty()) co_await keep(piece.content);
     stream_.consume(piece.consumed);
+    transaction_.body_bytes += piece.consumed;
     if (piece.is_end) co_return true;
   }
 }
@@ -93,15 +94,26 @@ Task<bool> ServerSession::State::receive_chunk(std::uint64_t bytes) {
     const BodyPiece piece = body_.next(input.substr(0, takes));
     if (!piece.content.empty()) co_await keep(piece.content);
     stream_.consume(piece.consumed);
+    transaction_.body_bytes += piece.consumed;
     missing -= piece.consumed;
   }
   co_return true;
 }
 
 Task<bool> ServerSession::State::wait_for_body() {
-  const auto filled = co_await fill(Deadline::in(shard_.clock(), settings_.data_idle_max));
+  const Instant began = shard_.clock().now();
+  const Duration patience = std::min(settings_.data_idle_max, body_patience());
+  const auto filled = co_await fill(Deadline::at(began + patience));
+  transaction_.body_wait += shard_.clock().now() - began;
   if (!filled) close_for(filled.error());
   co_return filled.has_value();
+}
+
+// How much longer a body of these bytes may keep us waiting in all. What we take for ourselves does
+// not count.
+Duration ServerSession::State::body_patience() const {
+  const std::chrono::seconds earned(transaction_.body_bytes / settings_.body_bytes_per_second_min);
+  return std::max(Duration(0), settings_.data_idle_max + earned - transaction_.body_wait);
 }
 
 // Hands on what the message keeps. The view stays valid: nothing is consumed meanwhile.

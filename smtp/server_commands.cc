@@ -12,7 +12,7 @@ namespace sluice::smtp {
 namespace {
 
 constexpr std::string_view kCommandsText =
-    "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT";
+    "Commands: EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT";
 
 Reply bad_sequence(std::string text) { return reply(503, {5, 5, 1}, std::move(text)); }
 
@@ -28,10 +28,20 @@ Task<void> ServerSession::State::answer(Command command) {
            bad_sequence("The connection was refused; only QUIT is answered"));
     co_return;
   }
+  if (const auto refusal = refuse_in_clear(command.verb)) {
+    reject(name_of(command.verb), *refusal);
+    co_return;
+  }
   switch (command.verb) {
     case Verb::helo:
     case Verb::ehlo:
       co_await hello(command);
+      break;
+    case Verb::starttls:
+      co_await start_tls(command.argument);
+      break;
+    case Verb::auth:
+      co_await authenticate(command.argument);
       break;
     case Verb::mail:
       co_await mail(command.argument);
@@ -91,12 +101,20 @@ Task<void> ServerSession::State::hello(Command command) {
 // RFC 2034 §4: no enhanced code here.
 Reply ServerSession::State::hello_reply() const {
   if (!client_.is_extended) return reply(250, {}, settings_.hostname);
-  return reply(
-      250, {},
-      fmt::format("{} greets {}\n{}\n{} {}\n{}\n{}\n{}", settings_.hostname, client_.hello,
-                  keyword_of(Extension::pipelining), keyword_of(Extension::size),
-                  settings_.message_bytes_max, keyword_of(Extension::eight_bit_mime),
-                  keyword_of(Extension::enhanced_status_codes), keyword_of(Extension::chunking)));
+  std::string text = fmt::format("{} greets {}", settings_.hostname, client_.hello);
+  const auto add = [&text](Extension extension, std::string_view values = {}) {
+    text += fmt::format("\n{}{}{}", keyword_of(extension), values.empty() ? "" : " ", values);
+  };
+  add(Extension::pipelining);
+  add(Extension::size, std::to_string(settings_.message_bytes_max));
+  add(Extension::eight_bit_mime);
+  add(Extension::enhanced_status_codes);
+  add(Extension::dsn);
+  add(Extension::limits, fmt::format("RCPTMAX={}", settings_.recipients_max));
+  if (offers_starttls()) add(Extension::starttls);
+  if (offers_auth()) add(Extension::auth, kMechanismNames);
+  add(Extension::chunking);
+  return reply(250, {}, std::move(text));
 }
 
 Task<void> ServerSession::State::mail(std::string_view argument) {

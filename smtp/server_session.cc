@@ -56,9 +56,8 @@ class AllCommitted {
 
 }  // namespace
 
-ServerSession::ServerSession(Shard& shard, const ServerSettings& settings, Stream& stream,
-                             ClientInfo client, ReceptionHandler& handler)
-    : state_(std::make_unique<State>(shard, settings, stream, std::move(client), handler)) {}
+ServerSession::ServerSession(const Parts& parts, ClientInfo client)
+    : state_(std::make_unique<State>(parts, std::move(client))) {}
 
 ServerSession::~ServerSession() = default;
 
@@ -68,21 +67,21 @@ void ServerSession::request_stop() { state_->request_stop(); }
 
 bool ServerSession::has_pending_messages() const { return state_->pending_ > 0; }
 
-ServerSession::State::State(Shard& shard, const ServerSettings& settings, Stream& stream,
-                            ClientInfo client, ReceptionHandler& handler)
-    : shard_(shard),
-      settings_(settings),
-      stream_(stream),
+ServerSession::State::State(const Parts& parts, ClientInfo client)
+    : shard_(parts.shard),
+      settings_(parts.settings),
+      stream_(parts.stream),
       client_(std::move(client)),
-      handler_(handler),
-      lines_(stream, kCommandLineBytesMax - 2),
-      replies_(shard, stream, settings.command_idle_max),
-      body_(body_limits(settings)),
-      session_end_(Deadline::in(shard.clock(), settings.session_max)),
-      reader_(shard.run_queue()),
-      writer_(shard.run_queue()),
-      committing_(shard.run_queue()),
-      committed_(shard) {}
+      handler_(parts.handler),
+      upgrade_(parts.upgrade),
+      lines_(stream_, kCommandLineBytesMax - 2),
+      replies_(shard_, stream_, settings_.command_idle_max),
+      body_(body_limits(settings_)),
+      session_end_(Deadline::in(shard_.clock(), settings_.session_max)),
+      reader_(shard_.run_queue()),
+      writer_(shard_.run_queue()),
+      committing_(shard_.run_queue()),
+      committed_(shard_) {}
 
 Task<void> ServerSession::State::run() {
   writer_.spawn(write());

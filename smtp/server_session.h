@@ -24,6 +24,12 @@ inline constexpr std::size_t kCommandLineBytesMax =
     2048;  // RFC 5321 §4.5.3.1.4 asks for 512; extensions add
 inline constexpr std::size_t kPendingMessagesMax = 16;  // awaiting their commit, per connection
 
+// Encryption: none; STARTTLS is offered; it must come before anything else (RFC 3207); it came
+// before the greeting (RFC 8314).
+enum class TlsPolicy : std::uint8_t { none, starttls, required, implicit };
+// AUTH (RFC 4954): not offered; offered; offered, and the handler refuses who does without.
+enum class AuthPolicy : std::uint8_t { off, optional, required };
+
 struct ServerSettings {
   std::string hostname;  // in greeting and EHLO
   std::uint64_t message_bytes_max = 50'000'000;
@@ -33,16 +39,42 @@ struct ServerSettings {
   Duration data_idle_max = std::chrono::minutes(3);     // between two progresses of a body
   Duration session_max = std::chrono::hours(24);
   bool normalises_newlines = false;  // bare_newlines = "normalise"
+  TlsPolicy tls = TlsPolicy::none;
+  AuthPolicy auth = AuthPolicy::off;
+  bool allows_auth_in_clear = false;
+  // A body may take data_idle_max of waiting, and a second more for each so many bytes: whoever
+  // drips them keeps no connection.
+  std::uint32_t body_bytes_per_second_min = 100;
   // Received: fields of a message; more is a loop. RFC 5321 §6.3 asks for a threshold of 100; 50 is
   // what most servers take, and ends a loop after half of the copies.
   std::uint32_t received_headers_max = 50;
 };
 
+// How a session's stream becomes TLS after STARTTLS.
+class TlsUpgrade {
+ public:
+  TlsUpgrade() = default;
+  TlsUpgrade(const TlsUpgrade&) = delete;
+  TlsUpgrade& operator=(const TlsUpgrade&) = delete;
+  virtual ~TlsUpgrade() = default;
+
+  // Drops what came and was not consumed: it was said in clear, by whomever (CVE-2011-0411).
+  virtual void discard_received() = 0;
+  // The handshake. After an Error the stream can only be closed.
+  virtual Task<Result<tls::ConnectionFacts>> secure(Deadline deadline) = 0;
+};
+
 class ServerSession {
  public:
-  // Settings, stream and handler outlive the session.
-  ServerSession(Shard& shard, const ServerSettings& settings, Stream& stream, ClientInfo client,
-                ReceptionHandler& handler);
+  // What it stands on outlives the session. `upgrade`: null where there is no STARTTLS.
+  struct Parts {
+    Shard& shard;
+    const ServerSettings& settings;
+    Stream& stream;
+    ReceptionHandler& handler;
+    TlsUpgrade* upgrade = nullptr;
+  };
+  ServerSession(const Parts& parts, ClientInfo client);
   ~ServerSession();
 
   // The whole conversation, until either side ends it. Does not close the stream. When its task is

@@ -1,6 +1,6 @@
 // The inside of ServerSession, shared by the files that implement it: server_session.cc (how it
-// lives, waits and ends), server_commands.cc (what it answers), server_body.cc (how it takes
-// messages).
+// lives, waits and ends), server_commands.cc (what it answers), server_security.cc (TLS and AUTH),
+// server_body.cc (how it takes messages).
 //
 // Three scopes: the reader holds the conversation; the writer sends replies; the pending messages
 // await their commit and are never asked to stop.
@@ -13,6 +13,7 @@
 
 #include "core/event.h"
 #include "core/task_scope.h"
+#include "smtp/authentication.h"
 #include "smtp/body_receiver.h"
 #include "smtp/command.h"
 #include "smtp/line_reader.h"
@@ -26,8 +27,7 @@ namespace sluice::smtp {
 inline constexpr std::uint32_t kIdleCommandsMax = 100;
 
 struct ServerSession::State {
-  State(Shard& shard, const ServerSettings& settings, Stream& stream, ClientInfo client,
-        ReceptionHandler& handler);
+  State(const Parts& parts, ClientInfo client);
 
   // --- life (server_session.cc)
 
@@ -68,6 +68,20 @@ struct ServerSession::State {
   void reject(std::string_view command, const Reply& refusal);
   void count_idle_command();
 
+  // --- encryption and authentication (server_security.cc)
+
+  bool offers_starttls() const;
+  bool offers_auth() const;
+  // What stands in the way of a command that needs TLS first.
+  std::optional<Reply> refuse_in_clear(Verb verb) const;
+  Task<void> start_tls(std::string_view argument);
+  std::optional<Reply> refuse_start_tls(std::string_view argument) const;
+  Task<void> secure();
+  Task<void> authenticate(std::string_view argument);
+  std::optional<Reply> refuse_auth() const;
+  // False when the exchange ended without credentials.
+  Task<bool> exchange_auth(AuthenticationExchange& exchange);
+
   // --- messages (server_body.cc)
 
   Task<void> data(std::string_view argument);
@@ -79,6 +93,7 @@ struct ServerSession::State {
   Task<void> end_message();
   Task<void> finish_message(ReplyQueue::Ticket ticket);
   Task<bool> wait_for_body();
+  Duration body_patience() const;
   Task<bool> wait_for_pending_room();
   std::optional<Reply> refuse_data(std::string_view argument) const;
   std::optional<Reply> refuse_chunk(const BdatCommand& command) const;
@@ -89,6 +104,8 @@ struct ServerSession::State {
     std::uint32_t recipients = 0;
     std::uint32_t refused_recipients = 0;
     bool has_chunks = false;  // BDAT began
+    std::uint64_t body_bytes = 0;
+    Duration body_wait{0};  // for bytes of the body, so far
   };
 
   Shard& shard_;
@@ -96,6 +113,7 @@ struct ServerSession::State {
   Stream& stream_;
   ClientInfo client_;
   ReceptionHandler& handler_;
+  TlsUpgrade* upgrade_;
 
   LineReader lines_;
   ReplyWriter replies_;

@@ -27,7 +27,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string line(data, data + size);
   const Command command = parse_command(line);
   check(parse_hello(command.argument));
-  check(parse_recipient(command.argument));
+  const auto recipient = parse_recipient(command.argument);
+  check(recipient);
+  if (recipient) {
+    const auto& orcpt = recipient->dsn.original_recipient;
+    SLUICE_ASSERT(orcpt.empty() || parse_original_recipient(orcpt).has_value(),
+                  "what was taken is taken again");
+  }
+  check(parse_auth(command.argument));
   check(parse_bdat(command.argument));
   const auto mail = parse_mail(command.argument);
   check(mail);

@@ -33,7 +33,9 @@ INSTANTIATE_TEST_SUITE_P(All, Verbs,
                                          VerbCase{"longer", "DATAS", Verb::unknown, ""},
                                          VerbCase{"empty", "", Verb::unknown, ""},
                                          VerbCase{"blank_first", " DATA", Verb::unknown, "DATA"},
-                                         VerbCase{"not_spoken", "STARTTLS", Verb::other, ""}),
+                                         VerbCase{"starttls", "starttls", Verb::starttls, ""},
+                                         VerbCase{"auth", "AUTH PLAIN x=", Verb::auth, "PLAIN x="},
+                                         VerbCase{"not_spoken", "ETRN x", Verb::other, "x"}),
                          [](const auto& row) { return row.param.name; });
 
 struct MailCase {
@@ -91,8 +93,40 @@ TEST(RecipientArgument, IsReadOrRefused) {
   EXPECT_EQ(parse_recipient("TO:<a@b>")->recipient.to_string(), "a@b");
   EXPECT_EQ(parse_recipient("TO:<postmaster>")->recipient.local_part, "postmaster");
   EXPECT_EQ(parse_recipient("FROM:<a@b>").error().code, 501);
-  EXPECT_EQ(parse_recipient("TO:<a@b> NOTIFY=NEVER").error().code, 555);
+  EXPECT_EQ(parse_recipient("TO:<a@b> FOO=bar").error().code, 555);
   EXPECT_EQ(parse_recipient("TO:<a@b> =").error().code, 501);
+}
+
+TEST(RecipientArgument, SaysAboutWhatTheSenderWantsToHear) {
+  const auto parsed = parse_recipient("TO:<a@b> NOTIFY=FAILURE,DELAY ORCPT=rfc822;c@d");
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->dsn.notify, Notify::failure | Notify::delay);
+  EXPECT_EQ(parsed->dsn.original_recipient, "rfc822;c@d");
+  EXPECT_TRUE(parse_recipient("TO:<a@b>")->dsn.is_empty());
+  for (const char* const bad :
+       {"TO:<a@b> NOTIFY=SOMETIMES", "TO:<a@b> NOTIFY=NEVER NOTIFY=NEVER", "TO:<a@b> ORCPT=c@d"}) {
+    EXPECT_EQ(parse_recipient(bad).error().code, 501) << bad;
+  }
+}
+
+TEST(MailArgument, SaysWhatItsNotificationsHold) {
+  const auto parsed = parse_mail("FROM:<a@b> RET=HDRS ENVID=a+2Bb AUTH=<> SIZE=5");
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->dsn.content, ReturnContent::headers);
+  EXPECT_EQ(parsed->dsn.envelope_id, "a+2Bb");
+  EXPECT_TRUE(parse_mail("FROM:<a@b>")->dsn.is_empty());
+  EXPECT_TRUE(parse_mail("FROM:<a@b> AUTH=e+3Dmc2@example.com").has_value());  // RFC 4954 §5
+  for (const char* const bad : {"FROM:<a@b> RET=ALL", "FROM:<a@b> ENVID=", "FROM:<a@b> AUTH=a+2",
+                                "FROM:<a@b> RET=FULL RET=FULL"}) {
+    EXPECT_EQ(parse_mail(bad).error().code, 501) << bad;
+  }
+}
+
+TEST(AuthArgument, NamesAMechanismAndMayHoldAResponse) {
+  EXPECT_EQ(parse_auth("PLAIN")->mechanism, "PLAIN");
+  EXPECT_EQ(parse_auth("PLAIN")->initial_response, std::nullopt);
+  EXPECT_EQ(parse_auth("LOGIN =")->initial_response, "=");
+  EXPECT_EQ(parse_auth("").error().code, 501);
 }
 
 TEST(RecipientArgument, IsRefusedAsTheRecipientsFault) {

@@ -41,6 +41,16 @@ class FakeHandler final : public ReceptionHandler {
     co_return answer("connect", 220, "");
   }
 
+  Task<Reply> on_authenticate(const ClientInfo& /*client*/,
+                              const Credentials& credentials) override {
+    events.push_back("auth " + credentials.user + " " + credentials.password);
+    co_return answer("auth", 235, "Ok");
+  }
+
+  void on_secured(const ClientInfo& client) override {
+    events.push_back("secured " + (client.tls ? client.tls->version : std::string("in clear")));
+  }
+
   Task<Reply> on_mail(const ClientInfo& client, const MailCommand& command) override {
     events.push_back("mail " + command.reverse_path.to_string());
     hello = client.hello;

@@ -66,7 +66,9 @@ TEST_F(SessionTest, NothingButTheRealEndEndsAMessage) {
         ClientInfo client{.peer = Endpoint{IpAddress::v4(1), 1},
                           .local = Endpoint{IpAddress::v4(2), 25},
                           .hello = {}};
-        ServerSession session(*shard, settings, split, std::move(client), other);
+        const ServerSession::Parts parts{
+            .shard = *shard, .settings = settings, .stream = split, .handler = other};
+        ServerSession session(parts, std::move(client));
         shard->run(session.run());
         EXPECT_EQ(other.events.front(), "mail a@a.example");
         EXPECT_EQ(std::ranges::count(other.events, "mail evil@a.example"), 0);
@@ -242,6 +244,43 @@ TEST_F(SessionTest, HandsOnABodyInFewPieces) {
   run();
   EXPECT_EQ(handler.body_calls, 1);
   EXPECT_THAT(handler.messages, ElementsAre(body));
+}
+
+// Each byte comes in time, and would keep the connection for as long as the sender likes.
+TEST_F(SessionTest, ABodyThatComesByteByByteIsEnded) {
+  settings.data_idle_max = std::chrono::milliseconds(50);
+  stream.feed(join({kEhlo, kMail, kRcpt, kData}));
+  stream.end_with({});
+  run_beside([](SessionTest& test) -> Task<void> {
+    for (int i = 0; i < 1000 && !test.has_ended; ++i) {  // five seconds, a bound on liveness
+      const Deadline next = Deadline::in(test.shard->clock(), std::chrono::milliseconds(5));
+      const auto slept = co_await sleep_until(*test.shard, next);
+      EXPECT_TRUE(slept.has_value());
+      test.stream.feed("x");
+      test.stream.wake();
+    }
+    EXPECT_TRUE(test.has_ended);
+  }(*this));
+  EXPECT_THAT(replies_behind_ehlo().back(), testing::StartsWith("421 4.4.2"));
+}
+
+TEST_F(SessionTest, ABodyThatComesFastEnoughMayTakeItsTime) {
+  settings.data_idle_max = std::chrono::milliseconds(50);
+  settings.body_bytes_per_second_min = 1;
+  stream.feed(join({kEhlo, kMail, kRcpt, kData}));
+  stream.end_with({});
+  run_beside([](SessionTest& test) -> Task<void> {
+    for (int i = 0; i < 20; ++i) {
+      const Deadline next = Deadline::in(test.shard->clock(), std::chrono::milliseconds(5));
+      const auto slept = co_await sleep_until(*test.shard, next);
+      EXPECT_TRUE(slept.has_value());
+      test.stream.feed("xx\r\n");
+      test.stream.wake();
+    }
+    test.stream.feed(".\r\nQUIT\r\n");
+    test.stream.wake();
+  }(*this));
+  EXPECT_EQ(handler.messages.size(), 1U);
 }
 
 }  // namespace

@@ -82,15 +82,15 @@ INSTANTIATE_TEST_SUITE_P(
         ReplyCase{"mail_size_word", "MAIL FROM:<> SIZE=big\r\n", "501 5.5.4 SIZE needs"},
         ReplyCase{"mail_body", "MAIL FROM:<> BODY=8BITMIME SIZE=5\r\n", "250 2.0.0"},
         ReplyCase{"mail_body_binary", "MAIL FROM:<> BODY=BINARYMIME\r\n", "504 5.5.4"},
-        ReplyCase{"mail_unknown", "MAIL FROM:<> RET=HDRS\r\n",
-                  "555 5.5.4 The parameter RET of MAIL is not offered"},
+        ReplyCase{"mail_unknown", "MAIL FROM:<> BY=120\r\n",
+                  "555 5.5.4 The parameter BY of MAIL is not offered"},
         ReplyCase{"rcpt_bare", join({kMail, "RCPT\r\n"}), "501 5.5.4 Syntax: RCPT TO:"},
         ReplyCase{"rcpt_null", join({kMail, "RCPT TO:<>\r\n"}), "501 5.1.3 The null address"},
         ReplyCase{"rcpt_no_domain", join({kMail, "RCPT TO:<bob>\r\n"}),
                   "501 5.1.3 The address has"},
         ReplyCase{"rcpt_postmaster", join({kMail, "RCPT TO:<Postmaster>\r\n"}), "250 2.0.0"},
-        ReplyCase{"rcpt_unknown", join({kMail, "RCPT TO:<b@b.example> NOTIFY=NEVER\r\n"}),
-                  "555 5.5.4 The parameter NOTIFY of RCPT"},
+        ReplyCase{"rcpt_unknown", join({kMail, "RCPT TO:<b@b.example> RRVS=1\r\n"}),
+                  "555 5.5.4 The parameter RRVS of RCPT"},
         ReplyCase{"data_argument", with_recipient("DATA now\r\n"), "501 5.5.4 DATA takes"},
         ReplyCase{"rset_argument", "RSET now\r\n", "501 5.5.4 RSET takes"},
         ReplyCase{"quit_argument", "QUIT now\r\n", "501 5.5.4 QUIT takes"},
@@ -113,7 +113,8 @@ TEST_F(SessionTest, GreetsWithItsNameAndTheExtensions) {
   EXPECT_EQ(stream.output(),
             "220 mx.example ESMTP\r\n"
             "250-mx.example greets client.example\r\n250-PIPELINING\r\n250-SIZE 50000000\r\n"
-            "250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n"
+            "250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-LIMITS RCPTMAX=1000\r\n250 "
+            "CHUNKING\r\n"
             "221 2.0.0 mx.example closing\r\n");
 }
 
@@ -220,7 +221,9 @@ TEST_F(SessionTest, AnswersTheSameForAnySplitOfTheInput) {
     ClientInfo client{.peer = Endpoint{IpAddress::v4(1), 1},
                       .local = Endpoint{IpAddress::v4(2), 25},
                       .hello = {}};
-    ServerSession session(*shard, settings, split, std::move(client), other);
+    const ServerSession::Parts parts{
+        .shard = *shard, .settings = settings, .stream = split, .handler = other};
+    ServerSession session(parts, std::move(client));
     shard->run(session.run());
     EXPECT_EQ(split.output(), expected) << "pieces of " << bytes;
     EXPECT_THAT(other.messages, ElementsAre("ab\r\n", "x\r\n.y\r\n"));

@@ -56,7 +56,12 @@ class SessionTest : public testing::Test {
     ClientInfo client{.peer = Endpoint{IpAddress::v4(0xC0000201), 4711},
                       .local = Endpoint{IpAddress::v4(0xC0000202), 25},
                       .hello = {}};
-    ServerSession session(*test.shard, test.settings, test.stream, std::move(client), test.handler);
+    const ServerSession::Parts parts{.shard = *test.shard,
+                                     .settings = test.settings,
+                                     .stream = test.stream,
+                                     .handler = test.handler,
+                                     .upgrade = test.upgrade};
+    ServerSession session(parts, std::move(client));
     test.session = &session;
     test.scope = std::make_unique<TaskScope>(test.shard->run_queue());
     test.scope->spawn(session.run());
@@ -89,6 +94,7 @@ class SessionTest : public testing::Test {
   ServerSettings settings;
   FakeStream stream;
   FakeHandler handler;
+  TlsUpgrade* upgrade = nullptr;
   ServerSession* session = nullptr;
   std::unique_ptr<TaskScope> scope;  // of the session's task
   bool has_ended = false;
