@@ -33,6 +33,18 @@ class ScheduledQueue {
     return item;
   }
 
+  // Takes out every item for which is_wanted(item) holds and gives it to sink(due, item).
+  template <class Wanted, class Sink>
+  void extract(Wanted&& is_wanted, Sink&& sink) {
+    const auto wanted = std::partition(heap_.begin(), heap_.end(),
+                                       [&](const Entry& entry) { return !is_wanted(entry.item); });
+    for (auto entry = wanted; entry != heap_.end(); ++entry) {
+      sink(entry->due, std::move(entry->item));
+    }
+    heap_.erase(wanted, heap_.end());
+    std::make_heap(heap_.begin(), heap_.end(), is_later);
+  }
+
   // When the earliest item is due; far_future() when none waits.
   Instant next() const { return heap_.empty() ? Instant::far_future() : heap_.front().due; }
   bool has_due(Instant now) const { return !heap_.empty() && heap_.front().due <= now; }

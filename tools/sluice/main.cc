@@ -9,6 +9,7 @@
 #include "commands/release.h"
 #include "commands/serve.h"
 #include "commands/spool.h"
+#include "commands/tenant.h"
 #include "commands/version.h"
 
 int main(int argc, char** argv) {
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
   add_queue_command(app, status);
   add_release_command(app, status);
   add_drain_command(app, status);
+  add_tenant_command(app, status);
   add_spool_command(app, status);
   add_version_command(app);
   return run_command_line(app, status, argc, argv);

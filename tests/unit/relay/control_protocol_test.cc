@@ -129,10 +129,10 @@ TEST(ControlProtocol, TellsTheLastReplyOfAListedEnvelope) {
 TEST(ControlProtocol, TellsWhatADrainWillLeave) {
   const Json answer = Json::parse(answer_progress(DrainProgress{.phase = Phase::draining,
                                                                 .recipients_queued = 3,
-                                                                .recipients_without_route = 2,
+                                                                .recipients_held_back = 2,
                                                                 .is_over = false}));
   EXPECT_EQ(answer["recipients_queued"], 3);
-  EXPECT_EQ(answer["recipients_without_route"], 2);
+  EXPECT_EQ(answer["recipients_held_back"], 2);
 }
 
 TEST(ControlProtocol, ShowsWhichRecipientsHaveEnded) {
@@ -173,9 +173,43 @@ TEST(ControlProtocol, ReportsWhatIsPendingAfterTheLastCommit) {
   EXPECT_EQ(answer["accounting"]["delivered"], 3);
 }
 
-TEST(QueueReport, TakesTheDomainFromAQueuesName) {
-  EXPECT_EQ(domain_of_queue("example.com"), "example.com");
-  EXPECT_EQ(domain_of_queue("spring:acme@example.com"), "example.com");
+TEST(TenantAnswer, SaysWhatIsUsedAndWhatIsAllowed) {
+  TenantRow row{.name = "acme", .limits = TenantSettings{.name = "acme", .queued = 7}};
+  row.limits->quota = Rate{.amount = 100, .period = std::chrono::hours(24), .max_burst = {}};
+  row.accepted_today = 3;
+  row.is_reception_suspended = true;
+  const Json tenant = Json::parse(answer_tenants(std::vector<TenantRow>(1, row)))["tenants"][0];
+  EXPECT_EQ(tenant["tenant"], "acme");
+  EXPECT_EQ(tenant["accepted_today"], 3);
+  EXPECT_EQ(tenant["quota"], 100);
+  EXPECT_EQ(tenant["queued_max"], 7);
+  EXPECT_EQ(tenant["reception"], "suspended");
+  EXPECT_EQ(tenant["delivery"], "running");
+}
+
+TEST(TenantAnswer, SaysThatATenantHasLeftTheConfiguration) {
+  const std::vector<TenantRow> rows(1, TenantRow{.name = "acme", .limits = {}, .queued = 2});
+  const Json tenant = Json::parse(answer_tenants(rows))["tenants"][0];
+  EXPECT_EQ(tenant["is_configured"], false);
+  EXPECT_EQ(tenant["queued"], 2);
+  EXPECT_TRUE(tenant["queued_max"].is_null());
+}
+
+TEST(TenantRequest, IsReadAsItWasWritten) {
+  ControlRequest request;
+  request.command = ControlCommand::tenant_suspend;
+  request.tenant = "acme";
+  request.part = TenantPart::delivery;
+  const auto read = parse_control_request(encode(request));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->command, ControlCommand::tenant_suspend);
+  EXPECT_EQ(read->tenant, "acme");
+  EXPECT_EQ(read->part, TenantPart::delivery);
+}
+
+TEST(TenantRequest, OfAnUnknownPartIsRefused) {
+  const auto read = parse_control_request(R"({"command":"tenant.suspend","part":"both"})");
+  ASSERT_FALSE(read.has_value());
 }
 
 }  // namespace

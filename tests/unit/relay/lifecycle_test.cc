@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "relay/tenant.h"
 #include "tests/unit/core/shard_fixture.h"
 #include "tests/unit/relay/envelope_fixture.h"
 #include "tests/unit/relay/fake_spool.h"
@@ -45,7 +46,8 @@ struct LifecycleWorld {
                     .routes = RouteResolver(config->routes),
                     .spool = spool,
                     .budget = budget,
-                    .dispatchers = DispatcherGroup::make(config, spool, *group, start)} {}
+                    .dispatchers = DispatcherGroup::make(
+                        config, {.spool = spool, .shards = *group, .tenants = tenants}, start)} {}
 
   Shard& first() { return group->at(ShardId(0)); }
   bool has(std::string_view event) const {
@@ -56,6 +58,7 @@ struct LifecycleWorld {
   std::shared_ptr<const RelayConfig> config = config_with_a_route();
   CountingSpool spool;
   MemoryBudget budget{mebibytes(1)};
+  TenantRegistry tenants;
   std::unique_ptr<ShardGroup> group;
   RelayParts relay_parts;
   ShardParts parts{*group};
@@ -188,17 +191,40 @@ spool::WaitingEnvelope envelope_of(LifecycleWorld& world, std::string_view domai
   return waiting;
 }
 
-Task<void> drain_past_the_unrouted(LifecycleWorld& world) {
+Task<void> drain_past(LifecycleWorld& world, std::string queue) {
   world.spool.queued = 3;
   world.relay_parts.dispatchers->recover(
-      std::vector<spool::WaitingEnvelope>(1, envelope_of(world, "nowhere.example")));
+      std::vector<spool::WaitingEnvelope>(1, envelope_of(world, queue)));
   co_await wait_for_phase(world, Phase::running);
   world.lifecycle.request_drain(Deadline::never());
   co_await wait_for_phase(world, Phase::stopping);
-  EXPECT_EQ(world.lifecycle.progress().recipients_without_route, 3u);
+  EXPECT_EQ(world.lifecycle.progress().recipients_held_back, 3u);
+}
+
+Task<void> drain_past_the_unrouted(LifecycleWorld& world) {
+  return drain_past(world, "nowhere.example");
 }
 
 TEST(Lifecycle, DoesNotWaitForWhatHasNoRoute) { run_lifecycle(drain_past_the_unrouted); }
+
+Task<void> drain_past_the_suspended(LifecycleWorld& world) {
+  Tenant& acme = world.tenants.tenant("acme");
+  acme.set_configured(true);
+  acme.set_suspended(TenantPart::delivery, true);
+  return drain_past(world, "acme@example.net");
+}
+
+TEST(Lifecycle, DoesNotWaitForTheMailOfASuspendedTenant) {
+  run_lifecycle(drain_past_the_suspended);
+}
+
+Task<void> drain_past_the_vanished(LifecycleWorld& world) {
+  return drain_past(world, "spring:acme@example.net");
+}
+
+TEST(Lifecycle, DoesNotWaitForTheMailOfATenantThatVanished) {
+  run_lifecycle(drain_past_the_vanished);
+}
 
 Task<void> hold_and_release(LifecycleWorld& world) {
   world.relay_parts.dispatchers->recover(

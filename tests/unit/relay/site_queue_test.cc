@@ -31,12 +31,14 @@ std::vector<int> numbers(const std::vector<QueuedRecord>& records) {
   return numbers;
 }
 
+bool nobody_is_held(std::uint32_t /*queue*/) { return false; }
+
 std::vector<int> grant(SiteQueue& queue, std::size_t shard, Instant now = kNow) {
   return numbers(queue.grant(shard, now, kWall).envelopes);
 }
 
 TEST(SiteQueue, GrantsWhatIsReadyInOrderWithinTheWants) {
-  SiteQueue queue(2);
+  SiteQueue queue(2, nobody_is_held);
   for (std::uint8_t i = 1; i <= 3; ++i) queue.push(record(i), kNow, Duration(0));
   EXPECT_THAT(grant(queue, 0), IsEmpty());
   queue.want(0, 2);
@@ -48,7 +50,7 @@ TEST(SiteQueue, GrantsWhatIsReadyInOrderWithinTheWants) {
 }
 
 TEST(SiteQueue, KeepsWantsUntilTheyAreForgotten) {
-  SiteQueue queue(1);
+  SiteQueue queue(1, nobody_is_held);
   queue.want(0, 2);
   queue.push(record(1), kNow, Duration(0));
   EXPECT_THAT(grant(queue, 0), ElementsAre(1));
@@ -58,7 +60,7 @@ TEST(SiteQueue, KeepsWantsUntilTheyAreForgotten) {
 }
 
 TEST(SiteQueue, AdvancesWhatIsDueAndNothingElse) {
-  SiteQueue queue(1);
+  SiteQueue queue(1, nobody_is_held);
   queue.push(record(1), kNow, seconds(2));
   queue.push(record(2), kNow, seconds(1));
   EXPECT_FALSE(queue.has_ready());
@@ -70,7 +72,7 @@ TEST(SiteQueue, AdvancesWhatIsDueAndNothingElse) {
 }
 
 TEST(SiteQueue, GivesOutWhatExpiredBeforeItsAttempt) {
-  SiteQueue queue(1);
+  SiteQueue queue(1, nobody_is_held);
   queue.push(expired_record(1), kNow, seconds(1));
   queue.push(record(2), kNow, seconds(1));
   EXPECT_THAT(numbers(queue.advance(kNow + seconds(1), kWall)), ElementsAre(1));
@@ -78,7 +80,7 @@ TEST(SiteQueue, GivesOutWhatExpiredBeforeItsAttempt) {
 }
 
 TEST(SiteQueue, ExpiresWhatIsReadyWhileNothingIsGranted) {
-  SiteQueue queue(1);
+  SiteQueue queue(1, nobody_is_held);
   queue.push(expired_record(1), kNow, Duration(0));
   queue.push(record(2), kNow, Duration(0));
   EXPECT_THAT(numbers(queue.take_expired(kWall)), ElementsAre(1));
@@ -86,7 +88,7 @@ TEST(SiteQueue, ExpiresWhatIsReadyWhileNothingIsGranted) {
 }
 
 TEST(SiteQueue, GrantsNothingThatHasExpired) {
-  SiteQueue queue(1);
+  SiteQueue queue(1, nobody_is_held);
   queue.push(expired_record(1), kNow, Duration(0));
   queue.push(record(2), kNow, Duration(0));
   queue.want(0, 1);
@@ -96,7 +98,7 @@ TEST(SiteQueue, GrantsNothingThatHasExpired) {
 }
 
 TEST(SiteQueue, LeavesAnEnvelopeToTheShardThatHoldsItsBodyForAWhile) {
-  SiteQueue queue(2);
+  SiteQueue queue(2, nobody_is_held);
   queue.push(record(1, 1), kNow, Duration(0));
   queue.want(0, 1);
   EXPECT_THAT(grant(queue, 0), IsEmpty());
@@ -108,7 +110,7 @@ TEST(SiteQueue, LeavesAnEnvelopeToTheShardThatHoldsItsBodyForAWhile) {
 }
 
 TEST(SiteQueue, KeepsThatAnEnvelopeGoesAlone) {
-  SiteQueue queue(1);
+  SiteQueue queue(1, nobody_is_held);
   QueuedRecord lone = record(1);
   lone.goes_alone = true;
   queue.push(lone, kNow, seconds(1));
@@ -117,6 +119,61 @@ TEST(SiteQueue, KeepsThatAnEnvelopeGoesAlone) {
   const Granted granted = queue.grant(0, kNow + seconds(1), kWall);
   ASSERT_EQ(granted.envelopes.size(), 1u);
   EXPECT_TRUE(granted.envelopes[0].goes_alone);
+}
+
+constexpr std::uint32_t kHeldQueue = 77;
+
+QueuedRecord record_of_held_queue(std::uint8_t number) {
+  QueuedRecord held = record(number);
+  held.waiting.queue = kHeldQueue;
+  return held;
+}
+
+// A site queue in which one of the queues is held until the test says otherwise.
+class HeldSiteQueue : public testing::Test {
+ protected:
+  bool is_held_ = true;
+  SiteQueue queue_{1, [this](std::uint32_t queue) { return is_held_ && queue == kHeldQueue; }};
+};
+
+TEST_F(HeldSiteQueue, GrantsWhatIsBehindAHeldQueue) {
+  queue_.push(record_of_held_queue(1), kNow, Duration(0));
+  queue_.push(record(2), kNow, Duration(0));
+  queue_.want(0, 5);
+  EXPECT_THAT(grant(queue_, 0), ElementsAre(2));
+  EXPECT_FALSE(queue_.has_ready());
+  EXPECT_TRUE(queue_.has_parked());
+  EXPECT_EQ(queue_.size(), 1U);
+}
+
+TEST_F(HeldSiteQueue, GrantsWhatWasParkedOnceItIsReleased) {
+  queue_.push(record_of_held_queue(1), kNow, Duration(0));
+  queue_.want(0, 5);
+  EXPECT_THAT(grant(queue_, 0), IsEmpty());
+  is_held_ = false;
+  queue_.release_parked(kNow);
+  EXPECT_FALSE(queue_.has_parked());
+  EXPECT_THAT(grant(queue_, 0), ElementsAre(1));
+}
+
+TEST_F(HeldSiteQueue, ParksAgainWhatIsStillHeld) {
+  queue_.push(record_of_held_queue(1), kNow, Duration(0));
+  queue_.want(0, 5);
+  EXPECT_THAT(grant(queue_, 0), IsEmpty());
+  queue_.release_parked(kNow);
+  EXPECT_THAT(grant(queue_, 0), IsEmpty());
+  EXPECT_TRUE(queue_.has_parked());
+}
+
+TEST_F(HeldSiteQueue, AParkedEnvelopeExpires) {
+  QueuedRecord held = record_of_held_queue(1);
+  held.waiting.expiry = kWall + seconds(1);
+  queue_.push(held, kNow, Duration(0));
+  queue_.push(record_of_held_queue(2), kNow, Duration(0));
+  queue_.want(0, 5);
+  EXPECT_THAT(grant(queue_, 0), IsEmpty());
+  EXPECT_THAT(numbers(queue_.take_expired(kWall + seconds(1))), ElementsAre(1));
+  EXPECT_EQ(queue_.size(), 1U);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ void print_progress(std::uint64_t queued) {
 // What a drain left in the queue.
 struct Left {
   std::uint64_t recipients = 0;
-  std::uint64_t without_route = 0;  // of them
+  std::uint64_t held_back = 0;  // of them
 };
 
 // Reads progress until the relay says it is over, or is gone.
@@ -57,9 +57,9 @@ Result<Left> follow(relay::ControlClient& client) {
     queued = now;
     const bool is_over = progress.contains("is_over") && progress["is_over"] == true;
     if (!is_over) continue;
-    const auto stuck = progress.find("recipients_without_route");
+    const auto stuck = progress.find("recipients_held_back");
     const bool is_told = stuck != progress.end() && stuck->is_number_unsigned();
-    return Left{.recipients = queued, .without_route = is_told ? stuck->get<std::uint64_t>() : 0};
+    return Left{.recipients = queued, .held_back = is_told ? stuck->get<std::uint64_t>() : 0};
   }
 }
 
@@ -84,9 +84,11 @@ Result<void> drain(const DrainOptions& options) {
   std::string sentence = fmt::format(
       "the relay has ended with {} recipients queued; they wait in its spool for the next start",
       left.recipients);
-  if (left.without_route > 0) {
-    sentence += fmt::format(" ({} of them have no route: give their domains one in a [[route]])",
-                            left.without_route);
+  if (left.held_back > 0) {
+    sentence += fmt::format(
+        " ({} of them have no route or belong to a suspended tenant: `sluice queue "
+        "summary` says which)",
+        left.held_back);
   }
   return fail(ErrorCode::timed_out, std::move(sentence));
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "commands/answer_fields.h"
 #include "commands/cell_text.h"
 #include "commands/control_options.h"
 #include "commands/relay_question.h"
@@ -30,24 +31,6 @@ struct QueueOptions {
 bool is_true(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && *found == true;
-}
-
-std::string text_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return "-";
-  return found->is_string() ? found->get<std::string>() : found->dump();
-}
-
-const Json& list_at(const Json& object, const char* key) {
-  static const Json kNone = Json::array();
-  const auto found = object.find(key);
-  return found != object.end() && found->is_array() ? *found : kNone;
-}
-
-const Json& object_at(const Json& object, const char* key) {
-  static const Json kNone = Json::object();
-  const auto found = object.find(key);
-  return found != object.end() && found->is_object() ? *found : kNone;
 }
 
 std::string wait_at(const Json& object, const char* key) {

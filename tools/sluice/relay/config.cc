@@ -151,12 +151,29 @@ std::string machine_name() {
 // Domains are compared in lower case (RFC 5321 2.4).
 void lower_case(std::string& text) { std::ranges::transform(text, text.begin(), smtp::to_lower); }
 
+RetrySettings default_retry(MessageClass klass) {
+  if (klass == MessageClass::bulk) return {};
+  return {.klass = klass,
+          .first = std::chrono::minutes(1),
+          .factor = 1.5,
+          .max = std::chrono::minutes(30),
+          .expire = std::chrono::hours(24)};
+}
+
+// A record's class is the position of its schedule. What stands there twice is a problem that the
+// rules report.
+void add_missing_retries(std::vector<RetrySettings>& retries) {
+  for (std::size_t i = 0; i < kMessageClassNames.size(); ++i) {
+    const auto klass = static_cast<MessageClass>(i);
+    const bool is_set = std::ranges::find(retries, klass, &RetrySettings::klass) != retries.end();
+    if (!is_set) retries.push_back(default_retry(klass));
+  }
+}
+
 // What keys that are not set take from others.
 void fill_in(RelayConfig& config) {
   if (config.admin.socket.empty()) config.admin.socket = default_control_socket(config.spool);
-  const bool has_bulk =
-      std::ranges::find(config.retries, "bulk", &RetrySettings::klass) != config.retries.end();
-  if (!has_bulk) config.retries.emplace_back();
+  add_missing_retries(config.retries);
 }
 
 void name_machine(RelayConfig& config, const ConfigNode& document, ConfigProblems& problems) {
@@ -192,6 +209,7 @@ RelayConfig read_config(const ConfigNode& document, ConfigProblems& problems) {
   for (RouteSettings& route : config.routes) std::ranges::for_each(route.domains, lower_case);
   fill_in(config);
   if (!has_gaps) check_config_rules(config, document, problems);
+  std::ranges::sort(config.retries, {}, &RetrySettings::klass);
   return config;
 }
 

@@ -11,20 +11,41 @@
 #include "core/error.h"
 #include "core/ip_address.h"
 #include "core/log.h"
+#include "core/rate.h"
 #include "core/units.h"
+#include "relay/message_class.h"
+#include "smtp/server_session.h"
 
 namespace sluice::relay {
 
 enum class BareNewlines : std::uint8_t { reject, normalise };
+enum class ReceivedDetail : std::uint8_t { full, hide_client };
+enum class TlsVersion : std::uint8_t { tls_1_2, tls_1_3 };
+
+struct CertificateSettings {
+  std::string certificate;  // PEM files: the chain, and the key
+  std::string key;
+};
+
+struct TlsSettings {
+  std::vector<CertificateSettings> certificates;
+  TlsVersion min_version = TlsVersion::tls_1_2;
+};
 
 struct ListenerSettings {
   std::vector<Endpoint> address;
+  smtp::TlsPolicy tls = smtp::TlsPolicy::none;
+  smtp::AuthPolicy auth = smtp::AuthPolicy::off;
+  bool auth_without_tls = false;
   std::optional<std::vector<IpNetwork>>
       relay_networks;  // unset: loopback, if every address is loopback
   std::uint32_t connections = 20000;
   std::uint32_t connections_per_address = 100;
+  std::optional<Rate> connection_rate_per_address;  // of clients outside relay_networks
+  std::vector<IpNetwork> proxy_protocol;            // who must announce the client, and nobody else
   std::uint32_t errors_per_session = 20;
   BareNewlines bare_newlines = BareNewlines::reject;
+  ReceivedDetail received = ReceivedDetail::full;
 };
 
 // A next hop as it is written: a name or an address, and a port.
@@ -33,6 +54,8 @@ struct SmartHost {
   std::uint16_t port = 25;
 
   std::string to_string() const;  // "smtp.example.net:25", "[2001:db8::1]:25"
+
+  friend bool operator==(const SmartHost&, const SmartHost&) = default;
 };
 
 struct RouteSettings {
@@ -41,12 +64,22 @@ struct RouteSettings {
   std::optional<std::uint32_t> connections;  // on the whole node; unset: delivery.connections
 };
 
+struct TenantSettings {
+  std::string name;
+  MessageClass klass = MessageClass::bulk;  // of messages that claim none
+  std::optional<Rate> quota;                // recipients accepted in a calendar day (UTC)
+  std::uint64_t queued = 1'000'000;         // envelopes that wait
+  ByteCount queued_size = gibibytes(20);    // what they take in the spool
+};
+
 struct RetrySettings {
-  std::string klass = "bulk";
+  MessageClass klass = MessageClass::bulk;
   Duration first = std::chrono::minutes(5);
   double factor = 2.0;
   Duration max = std::chrono::hours(4);
   Duration expire = std::chrono::hours(72);
+
+  friend bool operator==(const RetrySettings&, const RetrySettings&) = default;
 };
 
 struct LimitSettings {
@@ -65,12 +98,16 @@ struct TimeoutSettings {  // RFC 5321 §4.5.3.2
   Duration data = std::chrono::minutes(3);
   Duration final = std::chrono::minutes(10);
   Duration idle = std::chrono::seconds(30);
+
+  friend bool operator==(const TimeoutSettings&, const TimeoutSettings&) = default;
 };
 
 struct DeliverySettings {
   std::uint32_t connections = 20;  // per route, on the whole node
   std::uint32_t pipeline_depth = 8;
   TimeoutSettings timeouts;
+
+  friend bool operator==(const DeliverySettings&, const DeliverySettings&) = default;
 };
 
 struct AdminSettings {
@@ -84,12 +121,15 @@ struct RelayConfig {
   std::string spool = "/var/lib/sluice/spool";
   std::uint32_t spool_partitions = 0;
   ByteCount spool_size = gibibytes(64);
+  std::uint32_t spool_reserved = 10;  // percent, for the class transactional
   std::uint32_t shards = 0;
   std::string run_as;  // the user after the ports are bound; empty: who started it
   LogSettings log;
   std::vector<ListenerSettings> listeners;
   std::vector<RouteSettings> routes;
-  std::vector<RetrySettings> retries;  // one per class; "bulk" always exists
+  TlsSettings tls;
+  std::vector<TenantSettings> tenants;
+  std::vector<RetrySettings> retries;  // one per class, in the order of MessageClass
   LimitSettings limits;
   DeliverySettings delivery;
   AdminSettings admin;

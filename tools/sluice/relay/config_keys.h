@@ -29,6 +29,32 @@ struct ConfigNames<relay::BareNewlines> {
 };
 
 template <>
+struct ConfigNames<relay::ReceivedDetail> {
+  static constexpr std::array<std::string_view, 2> kNames = {"full", "hide-client"};
+};
+
+template <>
+struct ConfigNames<relay::TlsVersion> {
+  static constexpr std::array<std::string_view, 2> kNames = {"1.2", "1.3"};
+};
+
+template <>
+struct ConfigNames<relay::MessageClass> {
+  static constexpr auto kNames = relay::kMessageClassNames;
+};
+
+template <>
+struct ConfigNames<smtp::TlsPolicy> {
+  static constexpr std::array<std::string_view, 4> kNames = {"none", "starttls", "required",
+                                                             "implicit"};
+};
+
+template <>
+struct ConfigNames<smtp::AuthPolicy> {
+  static constexpr std::array<std::string_view, 3> kNames = {"off", "optional", "required"};
+};
+
+template <>
 struct ConfigText<relay::SmartHost> {
   static constexpr std::string_view kName = "host:port";
   static constexpr std::string_view kExample = "smtp.example.net:25";
@@ -58,8 +84,13 @@ constexpr auto kListenerKeys = std::tuple{
         "Where clients connect: an address with a port, or a list of them.")
         .unset("none: each listener needs one")
         .at_restart(),
-    only("tls", "none", "Encryption of incoming connections."),
-    only("auth", "off", "Authentication of clients."),
+    key("tls", &ListenerSettings::tls,
+        "Encryption of incoming connections: none; starttls is offered; it is required before "
+        "anything is sent; implicit, from the first byte. All but none need tls.certificates."),
+    key("auth", &ListenerSettings::auth,
+        "Whether clients outside relay_networks may log in (AUTH), or must."),
+    key("auth_without_tls", &ListenerSettings::auth_without_tls,
+        "Whether passwords may be sent over connections that are not encrypted."),
     key("relay_networks", &ListenerSettings::relay_networks,
         "Clients that may send through this relay; everyone else is refused with 550 5.7.1.")
         .unset("loopback, if every address of the listener is loopback; else nobody"),
@@ -67,13 +98,54 @@ constexpr auto kListenerKeys = std::tuple{
         "Connections at a time; beyond it the answer is 421."),
     key("connections_per_address", &ListenerSettings::connections_per_address, range(1, 1'000'000),
         "Connections at a time from one client address; beyond it the answer is 421."),
+    key("connection_rate_per_address", &ListenerSettings::connection_rate_per_address,
+        "New connections from one client address outside relay_networks; beyond it the answer is "
+        "421. Without max_burst, all of them may come at once.")
+        .unset("no limit"),
+    key("proxy_protocol", &ListenerSettings::proxy_protocol,
+        "Networks of load balancers, which must announce the client by the PROXY protocol (v1 or "
+        "v2); nobody else may.")
+        .unset("none"),
     key("errors_per_session", &ListenerSettings::errors_per_session, range(1, 1000),
         "Wrong commands after which a session is ended with 421."),
     key("bare_newlines", &ListenerSettings::bare_newlines,
         "What happens to a message with a CR or LF that stands alone: it is refused, or each one "
         "becomes CRLF."),
-    only("received", "full", "What the Received header says about the client."),
-    not_available("proxy_protocol", "connection_rate_per_address"),
+    key("received", &ListenerSettings::received,
+        "Whether the Received header names the client's address and name, or hides them."),
+};
+
+constexpr auto kCertificateKeys = std::tuple{
+    key("certificate", &CertificateSettings::certificate,
+        "The file of the certificate and of those that lead to its root, in PEM.")
+        .unset("none: each certificate needs one"),
+    key("key", &CertificateSettings::key, "The file of its private key, in PEM.")
+        .unset("none: each certificate needs one"),
+};
+
+constexpr auto kTlsKeys = std::tuple{
+    tables("certificates", &TlsSettings::certificates, kCertificateKeys,
+           "What the listeners show; chosen by the name that the client asks for and by what it "
+           "can verify, so that one with RSA and one with ECDSA may stand side by side."),
+    key("min_version", &TlsSettings::min_version, "The oldest version of TLS that is spoken."),
+    not_available("ca"),
+};
+
+constexpr auto kTenantKeys = std::tuple{
+    key("name", &TenantSettings::name,
+        "What users name as their tenant: letters, digits, dots, hyphens, underscores.")
+        .unset("none: each tenant needs one"),
+    key("class", &TenantSettings::klass, "The class of its messages that claim none."),
+    key("quota", &TenantSettings::quota,
+        "Recipients accepted in a calendar day (UTC), such as \"500k/day\"; beyond it the answer "
+        "is "
+        "452 4.5.3. Exact across crashes.")
+        .unset("no limit"),
+    key("queued", &TenantSettings::queued, range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}),
+        "Envelopes that may wait; beyond it the answer is 452 4.3.1, to this tenant only."),
+    key("queued_size", &TenantSettings::queued_size, range(kibibytes(1), gibibytes(1 << 20)),
+        "What they may take of the spool; likewise."),
+    not_available("pool", "weight", "delivery_rate", "dsn"),
 };
 
 constexpr auto kRouteKeys = std::tuple{
@@ -92,8 +164,7 @@ constexpr auto kRouteKeys = std::tuple{
 };
 
 constexpr auto kRetryKeys = std::tuple{
-    key("class", &RetrySettings::klass,
-        "The class of messages that this schedule is for: \"bulk\" or \"transactional\"."),
+    key("class", &RetrySettings::klass, "The class of messages that this schedule is for."),
     key("first", &RetrySettings::first, range(milliseconds(100), hours(24)),
         "The wait after the first failed attempt; each wait is varied at random."),
     key("factor", &RetrySettings::factor, range(1.0, 100.0),
@@ -172,6 +243,10 @@ constexpr auto kRelayKeys = std::tuple{
     key("spool_size", &RelayConfig::spool_size, range(mebibytes(1), gibibytes(1 << 14)),
         "The largest size of each part; from 90 % of it on, new mail is answered 452.")
         .at_restart(),
+    key("spool_reserved", &RelayConfig::spool_reserved, range(0, 90),
+        "Percent of spool_size and of limits.disk_free that only messages of the class "
+        "transactional may fill.")
+        .at_restart(),
     key("shards", &RelayConfig::shards, range(0, 128),
         "Threads that serve connections; 0: one per core.")
         .at_restart(),
@@ -181,6 +256,9 @@ constexpr auto kRelayKeys = std::tuple{
     table("log", &RelayConfig::log, kLogKeys, "What is written about events, and where."),
     tables("listener", &RelayConfig::listeners, kListenerKeys,
            "Where mail comes in. At least one is needed."),
+    table("tls", &RelayConfig::tls, kTlsKeys, "How incoming connections are encrypted."),
+    tables("tenant", &RelayConfig::tenants, kTenantKeys,
+           "Customers: whose mail is limited, counted and suspended as one."),
     tables("route", &RelayConfig::routes, kRouteKeys,
            "Where mail goes. At least one is needed; a domain without a route is refused."),
     tables("retry", &RelayConfig::retries, kRetryKeys,
@@ -188,8 +266,8 @@ constexpr auto kRelayKeys = std::tuple{
     table("limits", &RelayConfig::limits, kLimitKeys, "What the relay takes at most."),
     table("delivery", &RelayConfig::delivery, kDeliveryKeys, "How mail is sent."),
     table("admin", &RelayConfig::admin, kAdminKeys, "How the running relay is asked."),
-    not_available("spool_reserved", "user_file", "tls", "user", "tenant", "class", "dns", "dsn",
-                  "source", "pool", "shaping", "warmup"),
+    not_available("user_file", "user", "class", "dns", "dsn", "source", "pool", "shaping",
+                  "warmup"),
 };
 
 }  // namespace sluice::relay

@@ -11,14 +11,12 @@
 #include <string_view>
 
 #include "core/config_value.h"
+#include "relay/tenant.h"
 #include "smtp/address.h"
 
 namespace sluice::relay {
 
 namespace {
-
-// Classes of messages that exist in every relay.
-constexpr std::array<std::string_view, 2> kClasses = {"bulk", "transactional"};
 
 class Rules {
  public:
@@ -27,6 +25,8 @@ class Rules {
 
   void check_node();
   void check_listeners();
+  void check_tls();
+  void check_tenants();
   void check_routes();
   void check_retries();
 
@@ -95,6 +95,55 @@ void Rules::check_listeners() {
   }
 }
 
+void Rules::check_tls() {
+  const auto& certificates = config_.tls.certificates;
+  for (std::size_t i = 0; i < certificates.size(); ++i) {
+    const std::string path = fmt::format("tls.certificates[{}]", i);
+    if (certificates[i].certificate.empty()) report(path + ".certificate", "expected a file");
+    if (certificates[i].key.empty()) report(path + ".key", "expected a file");
+  }
+  for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+    const ListenerSettings& listener = config_.listeners[i];
+    const bool has_tls = listener.tls != smtp::TlsPolicy::none;
+    const bool has_auth = listener.auth != smtp::AuthPolicy::off;
+    if (has_tls && certificates.empty()) {
+      report(fmt::format("listener[{}].tls", i),
+             "found a listener with TLS and no certificate, expected [tls] with certificates = [{ "
+             "certificate = \"FILE\", key = \"FILE\" }]");
+    }
+    if (has_auth && !has_tls && !listener.auth_without_tls) {
+      report(fmt::format("listener[{}].auth", i),
+             "found AUTH without TLS, expected tls = \"starttls\", \"required\" or \"implicit\" "
+             "(or auth_without_tls = true, which sends passwords in clear)");
+    }
+  }
+}
+
+void Rules::check_tenants() {
+  constexpr Duration kDay = std::chrono::hours(24);
+  std::map<std::string, std::string> seen;
+  for (std::size_t i = 0; i < config_.tenants.size(); ++i) {
+    const TenantSettings& tenant = config_.tenants[i];
+    const std::string path = fmt::format("tenant[{}]", i);
+    if (!is_valid_tenant_name(tenant.name)) {
+      report(path + ".name",
+             fmt::format("found {}, expected 1 to {} letters, digits, dots, hyphens or underscores",
+                         quote_config_text(tenant.name), kTenantNameBytesMax));
+    }
+    const auto [first, is_new] = seen.try_emplace(tenant.name, path);
+    if (!is_new) {
+      report(path + ".name", fmt::format("found {} twice, first in {}",
+                                         quote_config_text(tenant.name), first->second));
+    }
+    const bool is_daily = tenant.quota && tenant.quota->period == kDay && !tenant.quota->max_burst;
+    if (tenant.quota && !is_daily) {
+      report(path + ".quota",
+             fmt::format("found \"{}\", expected an amount per day such as \"500k/day\"",
+                         show_rate(*tenant.quota)));
+    }
+  }
+}
+
 void Rules::check_routes() {
   if (config_.routes.empty()) {
     report("route",
@@ -154,20 +203,14 @@ void Rules::check_smart_host(const SmartHost& host, const std::string& key) {
 }
 
 void Rules::check_retries() {
-  std::map<std::string, std::string> seen;
+  std::map<MessageClass, std::string> seen;
   for (std::size_t i = 0; i < config_.retries.size(); ++i) {
     const RetrySettings& retry = config_.retries[i];
     const std::string path = fmt::format("retry[{}]", i);
-    if (std::ranges::find(kClasses, retry.klass) == kClasses.end()) {
-      report(path + ".class",
-             fmt::format("found {}, expected {}; classes of your own are not available in this "
-                         "version",
-                         quote_config_text(retry.klass), list_names(kClasses)));
-    }
     const auto [first, is_new] = seen.try_emplace(retry.klass, path);
     if (!is_new) {
-      report(path + ".class", fmt::format("found {} twice, first in {}",
-                                          quote_config_text(retry.klass), first->second));
+      report(path + ".class",
+             fmt::format("found \"{}\" twice, first in {}", name_of(retry.klass), first->second));
     }
     check_retry(retry, path);
   }
@@ -192,6 +235,8 @@ void check_config_rules(const RelayConfig& config, const ConfigNode& document,
   Rules rules(config, document, problems);
   rules.check_node();
   rules.check_listeners();
+  rules.check_tls();
+  rules.check_tenants();
   rules.check_routes();
   rules.check_retries();
 }

@@ -19,10 +19,11 @@ static_assert(kControlRequestBytesMax <= kReceivedBytesMax, "a request fits into
 
 }  // namespace
 
-ControlServer::ControlServer(Shard& shard, QueueReport report, Lifecycle& lifecycle,
-                             std::function<RelayFacts()> facts)
+ControlServer::ControlServer(Shard& shard, QueueReport report, TenantControl tenants,
+                             Lifecycle& lifecycle, std::function<RelayFacts()> facts)
     : shard_(shard),
       report_(report),
+      tenants_(std::move(tenants)),
       lifecycle_(lifecycle),
       facts_(std::move(facts)),
       accepting_(shard.run_queue()),
@@ -97,22 +98,50 @@ Task<void> ControlServer::answer_line(Stream& stream, std::string line) {
 }
 
 Task<std::string> ControlServer::answer(ControlRequest request) {
+  switch (request.command) {
+    case ControlCommand::queue_show:
+      co_return co_await answer_show(std::move(request.id));
+    case ControlCommand::release:
+      lifecycle_.release_delivery();
+      co_return answer_done();
+    case ControlCommand::queue_list:
+      co_return co_await answer_list(std::move(request));
+    case ControlCommand::tenant_list:
+    case ControlCommand::tenant_show:
+    case ControlCommand::tenant_suspend:
+    case ControlCommand::tenant_resume:
+      co_return co_await answer_tenant(std::move(request));
+    case ControlCommand::queue_summary:
+    case ControlCommand::drain:
+      break;
+  }
   SLUICE_ASSERT(request.command != ControlCommand::drain, "a drain answers in several lines");
-  if (request.command == ControlCommand::queue_show) {
-    co_return co_await answer_show(std::move(request.id));
-  }
-  if (request.command == ControlCommand::release) {
-    lifecycle_.release_delivery();
-    co_return answer_done();
-  }
-  if (request.command == ControlCommand::queue_list) {
-    auto listing = co_await report_.list(request.limit, std::move(request.domain));
-    if (!listing) co_return answer_error(listing.error().sentence());
-    co_return answer_listing(*listing, shard_.clock().wall());
-  }
   auto overview = co_await report_.overview(request.limit);
   if (!overview) co_return answer_error(overview.error().sentence());
   co_return answer_overview(*overview, facts_(), shard_.clock().wall());
+}
+
+Task<std::string> ControlServer::answer_list(ControlRequest request) {
+  auto listing = co_await report_.list(request.limit, std::move(request.domain));
+  if (!listing) co_return answer_error(listing.error().sentence());
+  co_return answer_listing(*listing, shard_.clock().wall());
+}
+
+// What was changed is shown as it is now.
+Task<std::string> ControlServer::answer_tenant(ControlRequest request) {
+  if (request.command == ControlCommand::tenant_list) co_return answer_tenants(tenants_.list());
+  Result<void> changed;
+  if (request.command == ControlCommand::tenant_suspend) {
+    changed = co_await tenants_.suspend(request.tenant, request.part);
+  }
+  if (request.command == ControlCommand::tenant_resume) {
+    changed = co_await tenants_.resume(request.tenant, request.part);
+  }
+  if (!changed) co_return answer_error(changed.error().sentence());
+  auto row = tenants_.show(request.tenant);
+  if (!row) co_return answer_error(row.error().sentence());
+  const std::vector<TenantRow> rows(1, *row);
+  co_return answer_tenants(rows);
 }
 
 Task<std::string> ControlServer::answer_show(std::string id) {

@@ -13,6 +13,7 @@
 #include "relay/control_protocol.h"
 #include "relay/lifecycle.h"
 #include "relay/queue_report.h"
+#include "relay/tenant_control.h"
 
 namespace sluice::relay {
 
@@ -21,7 +22,7 @@ inline constexpr std::size_t kControlConnectionsMax = 64;  // more are closed un
 class ControlServer {
  public:
   // `facts` says what the relay is, now.
-  ControlServer(Shard& shard, QueueReport report, Lifecycle& lifecycle,
+  ControlServer(Shard& shard, QueueReport report, TenantControl tenants, Lifecycle& lifecycle,
                 std::function<RelayFacts()> facts);
 
   void start(ListenSocket& socket);
@@ -34,12 +35,15 @@ class ControlServer {
   Task<Result<std::string>> read_line(Stream& stream);
   Task<void> answer_line(Stream& stream, std::string line);
   Task<std::string> answer(ControlRequest request);
+  Task<std::string> answer_list(ControlRequest request);
   Task<std::string> answer_show(std::string id);
+  Task<std::string> answer_tenant(ControlRequest request);
   Task<void> answer_drain(Stream& stream, ControlRequest request);
   Task<Result<void>> write(Stream& stream, std::string text);
 
   Shard& shard_;
   QueueReport report_;
+  TenantControl tenants_;
   Lifecycle& lifecycle_;
   std::function<RelayFacts()> facts_;
   TaskScope accepting_;

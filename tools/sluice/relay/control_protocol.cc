@@ -15,12 +15,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::pair<std::string_view, ControlCommand>, 5> kCommands = {{
+constexpr std::array<std::pair<std::string_view, ControlCommand>, 9> kCommands = {{
     {"queue.summary", ControlCommand::queue_summary},
     {"queue.list", ControlCommand::queue_list},
     {"queue.show", ControlCommand::queue_show},
     {"release", ControlCommand::release},
     {"drain", ControlCommand::drain},
+    {"tenant.list", ControlCommand::tenant_list},
+    {"tenant.show", ControlCommand::tenant_show},
+    {"tenant.suspend", ControlCommand::tenant_suspend},
+    {"tenant.resume", ControlCommand::tenant_resume},
 }};
 
 constexpr std::size_t kDomainBytesMax = 255;
@@ -71,6 +75,31 @@ Result<ControlCommand> read_command(const Json& object) {
     if (known == name) return command;
   }
   return fail(ErrorCode::unsupported, fmt::format("there is no command \"{}\"", name));
+}
+
+Result<TenantPart> read_part(const Json& object) {
+  SLUICE_TRY(name, read_text(object, "part", 64));
+  for (const TenantPart part : {TenantPart::reception, TenantPart::delivery}) {
+    if (name_of(part) == name) return part;
+  }
+  return fail(ErrorCode::syntax, "\"part\" must be \"reception\" or \"delivery\"");
+}
+
+// What is not limited, or not known any more, is null.
+Json tenant_json(const TenantRow& row) {
+  const auto state = [](bool is_suspended) { return is_suspended ? "suspended" : "running"; };
+  const bool has_quota = row.limits && row.limits->quota;
+  return {{"tenant", row.name},
+          {"is_configured", row.limits.has_value()},
+          {"class", row.limits ? Json(name_of(row.limits->klass)) : Json(nullptr)},
+          {"reception", state(row.is_reception_suspended)},
+          {"delivery", row.limits ? state(row.is_delivery_suspended) : "held: no [[tenant]]"},
+          {"accepted_today", row.accepted_today},
+          {"quota", has_quota ? Json(row.limits->quota->amount) : Json(nullptr)},
+          {"queued", row.queued},
+          {"queued_max", row.limits ? Json(row.limits->queued) : Json(nullptr)},
+          {"queued_bytes", row.queued_bytes},
+          {"queued_bytes_max", row.limits ? Json(row.limits->queued_size.value()) : Json(nullptr)}};
 }
 
 Json accounting_json(const spool::Accounting& accounting) {
@@ -160,6 +189,10 @@ std::string encode(const ControlRequest& request) {
   json["limit"] = request.limit;
   if (!request.domain.empty()) json["domain"] = request.domain;
   if (!request.id.empty()) json["id"] = request.id;
+  if (!request.tenant.empty()) {
+    json["tenant"] = request.tenant;
+    json["part"] = name_of(request.part);
+  }
   if (request.timeout) {
     json["timeout_seconds"] =
         std::chrono::duration_cast<std::chrono::seconds>(*request.timeout).count();
@@ -189,6 +222,14 @@ Result<ControlRequest> parse_control_request(std::string_view line) {
   if (json.contains("timeout_seconds")) {
     SLUICE_TRY(seconds, read_number(json, "timeout_seconds", 0, kDrainSecondsMax));
     request.timeout = std::chrono::seconds(seconds);
+  }
+  if (json.contains("tenant")) {
+    SLUICE_TRY(tenant, read_text(json, "tenant", kTenantNameBytesMax));
+    request.tenant = std::move(tenant);
+  }
+  if (json.contains("part")) {
+    SLUICE_TRY(part, read_part(json));
+    request.part = part;
   }
   return request;
 }
@@ -255,13 +296,19 @@ std::string answer_message(spool::MessageId id, const std::vector<ShownEnvelope>
                   {"envelopes", std::move(queued)}});
 }
 
+std::string answer_tenants(const std::vector<TenantRow>& tenants) {
+  Json rows = Json::array();
+  for (const TenantRow& row : tenants) rows.push_back(tenant_json(row));
+  return line_of({{"ok", true}, {"tenants", std::move(rows)}});
+}
+
 std::string answer_done() { return line_of({{"ok", true}}); }
 
 std::string answer_progress(const DrainProgress& progress) {
   return line_of({{"ok", true},
                   {"phase", name_of(progress.phase)},
                   {"recipients_queued", progress.recipients_queued},
-                  {"recipients_without_route", progress.recipients_without_route},
+                  {"recipients_held_back", progress.recipients_held_back},
                   {"is_over", progress.is_over}});
 }
 

@@ -15,6 +15,7 @@
 #include "core/units.h"
 #include "relay/lifecycle.h"
 #include "relay/queue_report.h"
+#include "relay/tenant_control.h"
 
 namespace sluice::relay {
 
@@ -23,7 +24,17 @@ inline constexpr std::uint64_t kControlRowsDefault = 100;
 inline constexpr std::uint64_t kControlRowsMax = 100'000;
 inline constexpr std::uint64_t kDrainSecondsMax = 365ULL * 24 * 3600;
 
-enum class ControlCommand : std::uint8_t { queue_summary, queue_list, queue_show, release, drain };
+enum class ControlCommand : std::uint8_t {
+  queue_summary,
+  queue_list,
+  queue_show,
+  release,
+  drain,
+  tenant_list,
+  tenant_show,
+  tenant_suspend,
+  tenant_resume,
+};
 
 struct ControlRequest {
   ControlCommand command = ControlCommand::queue_summary;
@@ -31,6 +42,8 @@ struct ControlRequest {
   std::string domain;                         // of queue.list; empty: all
   std::string id;                             // of queue.show
   std::optional<Duration> timeout;            // of drain, in whole seconds
+  std::string tenant;                         // of tenant.show, .suspend and .resume
+  TenantPart part = TenantPart::reception;    // of tenant.suspend and .resume
 };
 
 std::string encode(const ControlRequest& request);  // with its line feed
@@ -52,6 +65,7 @@ std::string answer_overview(const QueueOverview& overview, const RelayFacts& rel
 std::string answer_listing(const QueueListing& listing, WallTime now);
 std::string answer_message(spool::MessageId id, const std::vector<ShownEnvelope>& envelopes,
                            WallTime now);
+std::string answer_tenants(const std::vector<TenantRow>& tenants);
 std::string answer_done();
 std::string answer_progress(const DrainProgress& progress);
 

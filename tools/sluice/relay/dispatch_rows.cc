@@ -7,6 +7,14 @@
 #include "relay/shard_dispatcher.h"
 
 namespace sluice::relay {
+namespace {
+
+// What was parked may be held no longer by now, and then waits to be looked at anew.
+const char* reason_to_park(const Tenant* tenant) {
+  return tenant == nullptr || tenant->is_configured() ? kTenantSuspended : kNoTenant;
+}
+
+}  // namespace
 
 // Every envelope that this shard knows, as a row without the name of its queue.
 template <class Visit>
@@ -18,7 +26,7 @@ void ShardDispatcher::visit_all(Visit&& visit) const {
 
 template <class Visit>
 bool ShardDispatcher::visit_site(std::size_t index, Visit& visit) const {
-  Site& site = *shared_->sites[index];
+  Site& site = *sites_[index].planned.site;
   bool goes_on = true;
   const auto pass = [&](QueuedEnvelope& row, const spool::WaitingEnvelope& waiting) {
     row.waiting = waiting;
@@ -41,6 +49,11 @@ bool ShardDispatcher::visit_site(std::size_t index, Visit& visit) const {
     spool::WaitingEnvelope waiting = record.waiting;
     waiting.next_attempt = std::max(waiting.next_attempt, wait.ends);
     return pass(ready, waiting);
+  });
+  QueuedEnvelope parked = row_of(site, EnvelopeState::ready);
+  sites_[index].queue->for_each_parked([&](const QueuedRecord& record) {
+    parked.waits_for = reason_to_park(owner_of(record.waiting.queue).tenant);
+    return pass(parked, record.waiting);
   });
   QueuedEnvelope scheduled = row_of(site, EnvelopeState::scheduled);
   scheduled.waits_for = site.has_hosts() ? "retry" : kNoRoute;
@@ -86,18 +99,30 @@ std::vector<QueuedEnvelope> ShardDispatcher::find(spool::MessageId message) cons
   return rows;
 }
 
-Unrouted ShardDispatcher::unrouted() const {
-  Unrouted unrouted;
-  const auto& queue = sites_[shared_->unrouted_site()].queue;
-  if (queue == nullptr) return unrouted;
-  const auto count = [&unrouted](const QueuedRecord& record) {
-    ++unrouted.envelopes;
-    unrouted.recipients += record.waiting.recipients_pending;
+HeldBack ShardDispatcher::held_back() const {
+  HeldBack held_back;
+  const auto count = [&held_back](const QueuedRecord& record) {
+    ++held_back.envelopes;
+    held_back.recipients += record.waiting.recipients_pending;
     return true;
   };
-  queue->for_each_ready(count);
-  queue->for_each_scheduled(count);
-  return unrouted;
+  const auto count_held = [&](const QueuedRecord& record) {
+    return is_held(record.waiting.queue) ? count(record) : true;
+  };
+  const bool may_all_deliver = shared_->tenants.may_all_deliver();
+  for (std::size_t site = 0; site < sites_.size(); ++site) {
+    const auto& queue = sites_[site].queue;
+    if (queue == nullptr) continue;
+    if (site == kUnroutedSite) {
+      queue->for_each_ready(count);
+      queue->for_each_scheduled(count);
+    } else if (!may_all_deliver) {
+      queue->for_each_ready(count_held);
+      queue->for_each_scheduled(count_held);
+    }
+    queue->for_each_parked(count);
+  }
+  return held_back;
 }
 
 // The node's number is kept by the first shard, so that a sum over the shards is exact.

@@ -29,6 +29,9 @@ class ShardGroup;
 
 namespace sluice::relay {
 
+class DispatchPlan;
+class TenantRegistry;
+
 // An envelope that was just committed, on the shard that received it.
 struct FreshEnvelope {
   spool::WaitingEnvelope waiting;
@@ -46,7 +49,7 @@ struct QueueSummary {
   std::uint64_t in_flight = 0;
   WallTime next_attempt{0};  // earliest; 0: none
   std::string waits_for;     // "retry", "connection slot...", "route backoff", "no route",
-                             // "delivery held"
+                             // "delivery held", "tenant suspended", "no tenant"
   std::string detail;        // of the wait: which host fails, and how; empty: nothing to say
 };
 
@@ -63,8 +66,9 @@ struct QueuedEnvelope {
   std::optional<spool::AttemptNote> last_attempt = {};  // QueueReport asks the spool for it
 };
 
-// What waits without a route.
-struct Unrouted {
+// What waits for an operator, so that no drain waits for it: no route fits it, or its tenant may
+// not deliver.
+struct HeldBack {
   std::uint64_t envelopes = 0;
   std::uint64_t recipients = 0;
 };
@@ -85,6 +89,14 @@ class Dispatcher {
   // Ends the hold with which the group was made, if it was.
   virtual void release() = 0;
 
+  // A reload, in two steps, so that nobody is told of a site that he does not know: every shard
+  // opens the sites of the plan before any goes by it.
+  virtual void prepare(std::shared_ptr<const DispatchPlan> plan) = 0;
+  virtual void adopt(std::shared_ptr<const DispatchPlan> plan) = 0;
+
+  // A tenant may deliver again: what was parked at home here is looked at anew.
+  virtual void release_tenants() = 0;
+
   // Stops granting and sending new messages; run() ends when those in flight have ended, or at the
   // deadline. Their outcomes are recorded.
   virtual void stop(Deadline deadline) = 0;
@@ -93,7 +105,7 @@ class Dispatcher {
   virtual std::vector<QueueSummary> summarise() const = 0;
   virtual std::vector<QueuedEnvelope> list(std::size_t most) const = 0;
   virtual std::vector<QueuedEnvelope> find(spool::MessageId message) const = 0;
-  virtual Unrouted unrouted() const = 0;  // known to shard 0 only
+  virtual HeldBack held_back() const = 0;  // at home here
   // Envelopes not yet ended that this shard knows of: queued at home here, or in flight here.
   virtual std::uint64_t pending() const = 0;
 };
@@ -104,14 +116,24 @@ enum class DeliveryStart : std::uint8_t { at_once, held };
 
 class DispatcherGroup {
  public:
-  // One per process. `spool` and `shards` outlive it.
+  // One per process. What it is given outlives it.
+  struct Parts {
+    spool::Spool& spool;
+    ShardGroup& shards;
+    TenantRegistry& tenants;
+  };
   static std::shared_ptr<DispatcherGroup> make(std::shared_ptr<const RelayConfig> config,
-                                               spool::Spool& spool, ShardGroup& shards,
-                                               DeliveryStart start);
+                                               const Parts& parts, DeliveryStart start);
   virtual ~DispatcherGroup() = default;
 
   // On the shard's own thread, once per shard.
   virtual std::unique_ptr<Dispatcher> open(Shard& shard) = 0;
+
+  // What a reload would go by; limit_exceeded after too many. Published once every shard adopted
+  // it.
+  virtual Result<std::shared_ptr<const DispatchPlan>> plan_for(
+      std::shared_ptr<const RelayConfig> config) const = 0;
+  virtual void publish(std::shared_ptr<const DispatchPlan> plan) = 0;
 
   // From the reader threads at start: places recovered envelopes at their homes.
   virtual void recover(std::vector<spool::WaitingEnvelope> envelopes) = 0;

@@ -27,7 +27,7 @@ constexpr Duration kDrainLookAgain = std::chrono::milliseconds(100);
 // What a drain may still wait for.
 struct Left {
   std::uint64_t pending = 0;
-  Unrouted unrouted;
+  HeldBack held_back;
 };
 
 }  // namespace
@@ -119,25 +119,26 @@ Task<void> Lifecycle::drain() {
   }
 }
 
-// Everything but what has no route, which no waiting delivers.
+// Everything but what is held back, which no waiting delivers.
 Task<bool> Lifecycle::is_everything_delivered() {
   const std::function<Left(ShardPart&)> count_left = [](ShardPart& part) {
-    return Left{.pending = part.dispatcher().pending(), .unrouted = part.dispatcher().unrouted()};
+    return Left{.pending = part.dispatcher().pending(), .held_back = part.dispatcher().held_back()};
   };
   auto left = co_await parts_.ask_all(shard_, count_left);
   if (!left) co_return false;
   Left sum;
   for (const Left& part : *left) {
     sum.pending += part.pending;
-    sum.unrouted.envelopes += part.unrouted.envelopes;
-    sum.unrouted.recipients += part.unrouted.recipients;
+    sum.held_back.envelopes += part.held_back.envelopes;
+    sum.held_back.recipients += part.held_back.recipients;
   }
-  recipients_without_route_ = sum.unrouted.recipients;
-  const bool is_over = spool_.accounting().queued <= sum.unrouted.recipients &&
-                       sum.pending <= sum.unrouted.envelopes;
-  if (is_over && sum.unrouted.recipients > 0) {
-    SLUICE_LOG(warning, "drain_leaves_recipients", {"recipients", sum.unrouted.recipients},
-               {"reason", "no route"}, {"meaning", "they wait in the spool for a start with one"});
+  recipients_held_back_ = sum.held_back.recipients;
+  const bool is_over = spool_.accounting().queued <= sum.held_back.recipients &&
+                       sum.pending <= sum.held_back.envelopes;
+  if (is_over && sum.held_back.recipients > 0) {
+    SLUICE_LOG(warning, "drain_leaves_recipients", {"recipients", sum.held_back.recipients},
+               {"reason", "no route, or a tenant that may not deliver"},
+               {"meaning", "they wait in the spool for a start with one"});
   }
   co_return is_over;
 }
@@ -179,7 +180,7 @@ Task<void> Lifecycle::wait_until(HasEnded has_ended, Deadline give_up_at) {
 DrainProgress Lifecycle::progress() const {
   return DrainProgress{.phase = phase_,
                        .recipients_queued = spool_.accounting().queued,
-                       .recipients_without_route = recipients_without_route_,
+                       .recipients_held_back = recipients_held_back_,
                        .is_over = is_over_};
 }
 

@@ -28,7 +28,7 @@ std::string_view name_of(Phase phase);
 struct DrainProgress {
   Phase phase = Phase::starting;
   std::uint64_t recipients_queued = 0;
-  std::uint64_t recipients_without_route = 0;  // of them; a drain does not wait for these
+  std::uint64_t recipients_held_back = 0;  // of them; a drain does not wait for these (HeldBack)
   bool is_over = false;
 };
 
@@ -87,7 +87,7 @@ class Lifecycle {
   bool is_hurried_ = false;
   bool is_drain_requested_ = false;
   bool is_over_ = false;
-  std::uint64_t recipients_without_route_ = 0;
+  std::uint64_t recipients_held_back_ = 0;
   bool is_delivery_held_ = false;
   Deadline drain_deadline_ = Deadline::never();
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/shard.h"
+#include "relay/queue_name.h"
 
 namespace sluice::relay {
 namespace {
@@ -59,7 +60,7 @@ std::vector<QueuedEnvelope> list_of(const Dispatcher& dispatcher, std::size_t mo
   if (domain.empty()) return dispatcher.list(most);
   auto envelopes = dispatcher.list(kListedEnvelopesMax);
   std::erase_if(envelopes, [&domain](const QueuedEnvelope& envelope) {
-    return domain_of_queue(envelope.queue) != domain;
+    return parse_queue_name(envelope.queue).domain != domain;
   });
   if (envelopes.size() > most)
     envelopes.erase(envelopes.begin() + std::ptrdiff_t(most), envelopes.end());
@@ -79,11 +80,6 @@ Result<ShownEnvelope> decode(spool::EnvelopeDetails details) {
 }
 
 }  // namespace
-
-std::string_view domain_of_queue(std::string_view queue) {
-  const auto at = queue.rfind('@');
-  return at == std::string_view::npos ? queue : queue.substr(at + 1);
-}
 
 Task<Result<std::vector<QueueSummary>>> QueueReport::summaries() {
   const std::function<std::vector<QueueSummary>(ShardPart&)> summarise = [](ShardPart& part) {

@@ -72,7 +72,4 @@ class QueueReport {
   spool::Spool& spool_;
 };
 
-// The domain of a queue's name: "campaign:tenant@domain", or the domain alone.
-std::string_view domain_of_queue(std::string_view queue);
-
 }  // namespace sluice::relay

@@ -14,6 +14,9 @@ namespace sluice::relay {
 
 // What holds envelopes whose route has left the configuration.
 inline constexpr const char* kNoRoute = "no route";
+// What holds the envelopes of a tenant: an operator, or that it has left the configuration.
+inline constexpr const char* kTenantSuspended = "tenant suspended";
+inline constexpr const char* kNoTenant = "no tenant";
 
 // A row without an envelope and without a reason.
 QueuedEnvelope row_of(const Site& site, EnvelopeState state);

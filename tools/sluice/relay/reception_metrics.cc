@@ -7,6 +7,14 @@ namespace {
 
 constexpr std::array<std::string_view, kRejectionReasons> kReasonNames = {
     "relay_denied",
+    "tls_required",
+    "authentication_required",
+    "authentication_failed",
+    "sender_denied",
+    "tenant_suspended",
+    "rate",
+    "quota",
+    "tenant_queue_full",
     "no_route",
     "bad_recipient",
     "too_large",
@@ -47,12 +55,12 @@ RejectionReason system_reason(const smtp::EnhancedStatus& status) {
   }
 }
 
-RejectionReason policy_reason(const smtp::Reply& reply, ClientMayRelay may_relay) {
-  if (reply.enhanced.detail != 1) {
-    return reply.code == 421 ? RejectionReason::too_many_connections : RejectionReason::protocol;
-  }
-  return may_relay == ClientMayRelay::yes ? RejectionReason::no_route
-                                          : RejectionReason::relay_denied;
+// RFC 3207 §4 and RFC 4954 §6.
+RejectionReason security_reason(const smtp::Reply& reply) {
+  if (reply.code == 530) return RejectionReason::tls_required;
+  const bool is_login =
+      reply.code == 535 || reply.code == 534 || reply.code == 538 || reply.code == 454;
+  return is_login ? RejectionReason::authentication_failed : RejectionReason::protocol;
 }
 
 }  // namespace
@@ -61,7 +69,8 @@ std::string_view name_of(RejectionReason reason) {
   return kReasonNames[static_cast<std::size_t>(reason)];
 }
 
-RejectionReason rejection_reason(const smtp::Reply& reply, ClientMayRelay may_relay) {
+RejectionReason rejection_reason(const smtp::Reply& reply) {
+  if (reply.reason != 0) return static_cast<RejectionReason>(reply.reason - 1);
   // RFC 3463 §3: the subject says whose matter it is.
   switch (reply.enhanced.subject) {
     case 1:
@@ -76,7 +85,7 @@ RejectionReason rejection_reason(const smtp::Reply& reply, ClientMayRelay may_re
     case 6:
       return RejectionReason::content;
     case 7:
-      return policy_reason(reply, may_relay);
+      return security_reason(reply);
     default:
       return RejectionReason::protocol;
   }

@@ -12,27 +12,38 @@ namespace sluice::relay {
 
 // Why a client was told no. The value of the label "reason".
 enum class RejectionReason : std::uint8_t {
-  relay_denied,          // the client's network is not in relay_networks
-  no_route,              // no [[route]] has the domain
-  bad_recipient,         // the address cannot be delivered to
-  too_large,             // message_size, or more than the spool can keep
-  too_many_recipients,   // recipients_per_message
-  insufficient_storage,  // disk, map or memory is full
-  storage_failed,        // the spool reported an error
-  loop,                  // received_headers
-  content,               // bare newlines and the like
-  too_many_connections,  // of the listener or the address
-  stopping,              // the relay stops or drains
-  timed_out,             // the client was too slow
-  protocol,              // wrong commands, wrong order, too many errors
+  relay_denied,             // the client's network is not in relay_networks
+  tls_required,             // nothing but STARTTLS is taken in clear
+  authentication_required,  // AUTH would help
+  authentication_failed,    // wrong user or password, or too many of them
+  sender_denied,            // reverse-path, From or a header that the user may not use
+  tenant_suspended,         // by an operator, or gone from the configuration
+  rate,                     // accept_rate of the user
+  quota,                    // of the tenant
+  tenant_queue_full,        // queued or queued_size of the tenant
+  no_route,                 // no [[route]] has the domain
+  bad_recipient,            // the address cannot be delivered to
+  too_large,                // message_size, or more than the spool can keep
+  too_many_recipients,      // recipients_per_message
+  insufficient_storage,     // disk, map or memory is full
+  storage_failed,           // the spool reported an error
+  loop,                     // received_headers
+  content,                  // bare newlines and the like
+  too_many_connections,     // of the listener or the address
+  stopping,                 // the relay stops or drains
+  timed_out,                // the client was too slow
+  protocol,                 // wrong commands, wrong order, too many errors
 };
-inline constexpr std::size_t kRejectionReasons = 13;
+inline constexpr std::size_t kRejectionReasons = 21;
 std::string_view name_of(RejectionReason reason);
 
-enum class ClientMayRelay : std::uint8_t { no, yes };
+// A reason as the mark of a reply, never 0.
+constexpr std::uint8_t mark_of(RejectionReason reason) {
+  return static_cast<std::uint8_t>(static_cast<std::uint8_t>(reason) + 1);
+}
 
-// The reason is read off the reply's codes, because most refusals are the protocol's own.
-RejectionReason rejection_reason(const smtp::Reply& reply, ClientMayRelay may_relay);
+// The mark of a reply; for the protocol's own refusals, which bear none, read off the codes.
+RejectionReason rejection_reason(const smtp::Reply& reply);
 
 struct ReceptionMetrics {
   explicit ReceptionMetrics(MetricRegistry& registry);

@@ -132,13 +132,14 @@ Result<void> Relay::start_shards() {
   }
   shards_ = *std::move(started);
   Shard& first = shards_->at(ShardId(0));
-  relay_parts_.reset(
-      new RelayParts{.config = config_,
-                     .profiles = listener_profiles(*config_),
-                     .routes = RouteResolver(config_->routes),
-                     .spool = *spool_,
-                     .budget = reception_budget_,
-                     .dispatchers = DispatcherGroup::make(config_, *spool_, *shards_, delivery_)});
+  relay_parts_.reset(new RelayParts{
+      .config = config_,
+      .profiles = listener_profiles(*config_),
+      .routes = RouteResolver(config_->routes),
+      .spool = *spool_,
+      .budget = reception_budget_,
+      .dispatchers = DispatcherGroup::make(
+          config_, {.spool = *spool_, .shards = *shards_, .tenants = tenants_}, delivery_)});
   parts_ = std::make_unique<ShardParts>(*shards_);
   listener_ = std::make_unique<Listener>(
       first, *config_, shards_->size(), [this, &first](ShardId to, NewConnection connection) {

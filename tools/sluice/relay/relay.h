@@ -20,6 +20,7 @@
 #include "relay/listener.h"
 #include "relay/service_manager.h"
 #include "relay/shard_parts.h"
+#include "relay/tenant.h"
 #include "spool/spool.h"
 
 namespace sluice::relay {
@@ -68,6 +69,7 @@ class Relay {
   Executor executor_;
   MemoryBudget reception_budget_;
   MemoryBudget read_budget_;
+  TenantRegistry tenants_;
   std::unique_ptr<spool::Spool> spool_;
   std::unique_ptr<ShardGroup> shards_;
   std::unique_ptr<RelayParts> relay_parts_;

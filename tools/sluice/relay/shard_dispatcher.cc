@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/assert.h"
 #include "core/shard_group.h"
 
 namespace sluice::relay {
@@ -26,22 +27,24 @@ ShardDispatcher::ShardDispatcher(std::shared_ptr<SharedDispatch> shared, Shard& 
     : shared_(std::move(shared)),
       shard_(shard),
       metrics_(shard.metrics()),
-      sites_(shared_->sites.size()),
-      kept_(kept_bytes_of(*shared_->config, shared_->shards.size())),
+      plan_(shared_->plan()),
+      kept_(kept_bytes_of(plan_->config(), shared_->shards.size())),
       stopped_(shard),
       is_held_(shared_->start == DeliveryStart::held),
       scope_(shard.run_queue()) {
-  for (std::size_t site = 0; site < sites_.size(); ++site) open_site(site);
+  for (const PlannedSite& planned : plan_->sites()) open_site(planned);
   shared_->dispatchers[shard_.id().value()] = this;
 }
 
 ShardDispatcher::~ShardDispatcher() { shared_->dispatchers[shard_.id().value()] = nullptr; }
 
-void ShardDispatcher::open_site(std::size_t index) {
-  Site& site = *shared_->sites[index];
-  LocalSite& local = sites_[index];
+void ShardDispatcher::open_site(PlannedSite planned) {
+  const std::size_t index = sites_.size();
+  LocalSite& local = sites_.emplace_back();
+  local.planned = std::move(planned);
+  Site& site = *local.planned.site;
   const PoolParts pool{.shard = shard_,
-                       .config = *shared_->config,
+                       .config = *local.planned.config,
                        .site = site,
                        .node_connections = shared_->node_connections,
                        .resolver = shared_->resolver,
@@ -61,10 +64,60 @@ void ShardDispatcher::open_site(std::size_t index) {
                               sites_[index].wanted += count;
                               post_soon(index);
                             },
-                        .on_ended = [this] { shared_->live.fetch_sub(1); }});
-  if (site.home() == shard_.id()) {
-    local.queue = std::make_unique<SiteQueue>(shared_->shards.size());
-    local.changed = std::make_unique<Event>(shard_);
+                        .on_ended = [this](const auto& ended) { note_ended(ended); }});
+  if (site.home() != shard_.id()) return;
+  local.queue = std::make_unique<SiteQueue>(shared_->shards.size(),
+                                            [this](std::uint32_t queue) { return is_held(queue); });
+  local.changed = std::make_unique<Event>(shard_);
+  // Nobody sends past what waits at home.
+  if (is_held_) site.home_waits.store(true);
+}
+
+void ShardDispatcher::prepare(std::shared_ptr<const DispatchPlan> plan) {
+  for (std::size_t site = sites_.size(); site < plan->sites().size(); ++site) {
+    open_site(plan->sites()[site]);
+    if (is_running_ && sites_[site].queue != nullptr) scope_.spawn(keep(site));
+  }
+}
+
+// What waits elsewhere than it would now is sent on; what is in flight ends under the old plan, and
+// is sent on when it comes back.
+void ShardDispatcher::adopt(std::shared_ptr<const DispatchPlan> plan) {
+  SLUICE_ASSERT(sites_.size() >= plan->sites().size(), "prepare() opened the sites of the plan");
+  plan_ = std::move(plan);
+  owner_by_queue_.clear();
+  for (std::size_t site = 0; site < sites_.size(); ++site) {
+    if (!plan_->is_used(site)) sites_[site].delivery->retire();
+    if (sites_[site].queue != nullptr) rehome(site);
+  }
+  wake_homes();
+}
+
+void ShardDispatcher::rehome(std::size_t site) {
+  const Instant now = shard_.clock().now();
+  const auto goes_elsewhere = [this, site](const QueuedRecord& record) {
+    return owner_of(record.waiting.queue).site != site;
+  };
+  for (auto& [record, wait] : sites_[site].queue->take_out(goes_elsewhere, now)) {
+    give_back(owner_of(record.waiting.queue).site, Returned{.record = record, .wait = wait});
+  }
+}
+
+const QueueOwner& ShardDispatcher::owner_of(std::uint32_t queue) const {
+  const auto known = owner_by_queue_.find(queue);
+  if (known != owner_by_queue_.end()) return known->second;
+  return owner_by_queue_.emplace(queue, shared_->owner_of(queue, *plan_)).first->second;
+}
+
+bool ShardDispatcher::is_held(std::uint32_t queue) const {
+  const Tenant* const tenant = owner_of(queue).tenant;
+  return tenant != nullptr && !tenant->may_deliver();
+}
+
+void ShardDispatcher::note_ended(const spool::WaitingEnvelope& ended) {
+  shared_->live.fetch_sub(1);
+  if (Tenant* const tenant = owner_of(ended.queue).tenant) {
+    tenant->usage.queued.give_back(1, ended.size);
   }
 }
 
@@ -75,13 +128,8 @@ void ShardDispatcher::give_back(std::size_t site, Returned returned) {
 
 void ShardDispatcher::submit(FreshEnvelope fresh) {
   shared_->live.fetch_add(1);
-  const std::uint32_t queue = fresh.waiting.queue;
-  auto known = site_by_queue_.find(queue);
-  if (known == site_by_queue_.end()) {
-    known = site_by_queue_.emplace(queue, shared_->site_of(queue)).first;
-  }
-  const std::size_t site = known->second;
-  if (fresh.body == nullptr) {
+  const std::size_t site = owner_of(fresh.waiting.queue).site;
+  if (fresh.body == nullptr || is_held(fresh.waiting.queue)) {
     return give_back(site, Returned{.record = {.waiting = fresh.waiting}, .wait = Duration(0)});
   }
   LoadedEnvelope loaded{.waiting = fresh.waiting,
@@ -117,7 +165,7 @@ Task<void> ShardDispatcher::post(std::size_t site) {
   co_await yield(shard_);
   LocalSite& local = sites_[site];
   local.is_posting = false;
-  const std::size_t home = shared_->sites[site]->home().value();
+  const std::size_t home = local.planned.site->home().value();
   auto returned = std::exchange(local.outgoing, {});
   const std::uint32_t wanted = std::exchange(local.wanted, 0);
   const std::size_t here = shard_.id().value();
@@ -129,7 +177,14 @@ Task<void> ShardDispatcher::post(std::size_t site) {
 
 void ShardDispatcher::queue(std::size_t site, const std::vector<Returned>& returned) {
   const Instant now = shard_.clock().now();
-  for (const Returned& one : returned) sites_[site].queue->push(one.record, now, one.wait);
+  for (const Returned& one : returned) {
+    const std::size_t goes_to = owner_of(one.record.waiting.queue).site;
+    if (goes_to == site) {
+      sites_[site].queue->push(one.record, now, one.wait);
+    } else {
+      give_back(goes_to, one);  // a reload has changed its route
+    }
+  }
   sites_[site].changed->notify_all();
 }
 
@@ -158,8 +213,10 @@ Deadline ShardDispatcher::time_to_serve(std::size_t site) const {
   if (is_held_) return Deadline::never();  // release() wakes the task
   const Instant now = shard_.clock().now();
   Instant next = std::min(sites_[site].queue->next(now), now + kQueueCheck);
-  const Instant backoff = shared_->sites[site]->backoff_until(now);
-  if (sites_[site].queue->has_ready()) next = std::min({next, backoff, now + kExpiryCheck});
+  const Instant backoff = sites_[site].planned.site->backoff_until(now);
+  if (sites_[site].queue->has_ready()) next = std::min(next, backoff);
+  const bool may_expire = sites_[site].queue->has_ready() || sites_[site].queue->has_parked();
+  if (may_expire) next = std::min(next, now + kExpiryCheck);
   return Deadline::at(std::max(next, now + std::chrono::milliseconds(1)));
 }
 
@@ -167,7 +224,7 @@ Deadline ShardDispatcher::time_to_serve(std::size_t site) const {
 // who has none asks for nothing.
 void ShardDispatcher::serve(std::size_t site) {
   LocalSite& local = sites_[site];
-  Site& shared_site = *shared_->sites[site];
+  Site& shared_site = *local.planned.site;
   const Instant now = shard_.clock().now();
   const WallTime wall = shard_.clock().wall();
   expire(site, local.queue->advance(now, wall));
@@ -202,7 +259,7 @@ void ShardDispatcher::grant(std::size_t site) {
 
 // Nothing is ready: fresh envelopes may go out at once again, and no shard has asked for anything.
 void ShardDispatcher::stop_waiting(std::size_t site) {
-  if (!shared_->sites[site]->home_waits.exchange(false)) return;
+  if (!sites_[site].planned.site->home_waits.exchange(false)) return;
   sites_[site].queue->forget_wants();
   for (std::size_t shard = 0; shard < shared_->shards.size(); ++shard) {
     tell(shard, [site](ShardDispatcher& there) { there.delivery(site).forget_wants(); });
@@ -214,6 +271,7 @@ void ShardDispatcher::expire(std::size_t site, const std::vector<QueuedRecord>& 
 }
 
 Task<void> ShardDispatcher::run() {
+  is_running_ = true;
   for (std::size_t site = 0; site < sites_.size(); ++site) {
     if (sites_[site].queue != nullptr) scope_.spawn(keep(site));
   }
@@ -240,6 +298,13 @@ Task<void> ShardDispatcher::run() {
 
 void ShardDispatcher::release() {
   is_held_ = false;
+  wake_homes();
+}
+
+void ShardDispatcher::release_tenants() {
+  for (LocalSite& site : sites_) {
+    if (site.queue != nullptr) site.queue->release_parked(shard_.clock().now());
+  }
   wake_homes();
 }
 

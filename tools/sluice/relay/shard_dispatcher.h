@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -22,6 +23,7 @@ namespace sluice::relay {
 
 // What one shard keeps of one site.
 struct LocalSite {
+  PlannedSite planned;
   std::unique_ptr<SiteDelivery> delivery;
   std::unique_ptr<SiteQueue> queue;  // on the home shard only
   std::unique_ptr<Event> changed;    // the queue changed; on the home shard only
@@ -40,11 +42,14 @@ class ShardDispatcher final : public Dispatcher {
   void submit(FreshEnvelope envelope) override;
   Task<void> run() override;
   void release() override;
+  void prepare(std::shared_ptr<const DispatchPlan> plan) override;
+  void adopt(std::shared_ptr<const DispatchPlan> plan) override;
+  void release_tenants() override;
   void stop(Deadline deadline) override;
   std::vector<QueueSummary> summarise() const override;
   std::vector<QueuedEnvelope> list(std::size_t most) const override;
   std::vector<QueuedEnvelope> find(spool::MessageId message) const override;
-  Unrouted unrouted() const override;
+  HeldBack held_back() const override;
   std::uint64_t pending() const override;
 
   // At home: what comes from the shards.
@@ -56,7 +61,11 @@ class ShardDispatcher final : public Dispatcher {
   SiteDelivery& delivery(std::size_t site) { return *sites_[site].delivery; }
 
  private:
-  void open_site(std::size_t index);
+  void open_site(PlannedSite planned);
+  void rehome(std::size_t site);
+  const QueueOwner& owner_of(std::uint32_t queue) const;
+  bool is_held(std::uint32_t queue) const;
+  void note_ended(const spool::WaitingEnvelope& ended);
   void give_back(std::size_t site, Returned returned);
   void post_soon(std::size_t site);
   Task<void> post(std::size_t site);
@@ -76,12 +85,14 @@ class ShardDispatcher final : public Dispatcher {
   std::shared_ptr<SharedDispatch> shared_;
   Shard& shard_;
   DeliveryMetrics metrics_;
-  std::vector<LocalSite> sites_;
-  std::unordered_map<std::uint32_t, std::size_t> site_by_queue_;
+  std::shared_ptr<const DispatchPlan> plan_;
+  std::deque<LocalSite> sites_;  // by number; grows by reloads, while tasks refer to what is there
+  mutable std::unordered_map<std::uint32_t, QueueOwner> owner_by_queue_;  // what was asked before
   KeptEnvelopes kept_;
   Event stopped_;
   Deadline stop_deadline_ = Deadline::never();
   bool is_held_;
+  bool is_running_ = false;
   bool is_stopping_ = false;
   TaskScope scope_;
 };

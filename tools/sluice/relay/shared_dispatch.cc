@@ -1,82 +1,87 @@
 #include "relay/shared_dispatch.h"
 
 #include <algorithm>
-#include <functional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "core/shard_group.h"
+#include "relay/queue_name.h"
 #include "relay/shard_dispatcher.h"
 #include "shaping/retry_schedule.h"
 
 namespace sluice::relay {
 namespace {
 
-std::string route_name(const RouteSettings& route) {
-  std::string name;
-  for (const std::string& domain : route.domains) name += (name.empty() ? "" : ",") + domain;
-  return name;
-}
-
-}  // namespace
-
-SharedDispatch::SharedDispatch(std::shared_ptr<const RelayConfig> relay_config,
-                               spool::Spool& envelopes, ShardGroup& group,
-                               DeliveryStart delivery_start)
-    : config(std::move(relay_config)),
-      spool(envelopes),
-      shards(group),
-      start(delivery_start),
-      routes(config->routes),
-      node_connections(config->limits.outgoing_connections),
-      resolver(group),
-      dispatchers(group.size(), nullptr) {
-  for (const RouteSettings& route : config->routes) {
-    const std::string name = route_name(route);
-    const auto home = static_cast<std::uint16_t>(std::hash<std::string>()(name) % group.size());
-    sites.push_back(std::make_unique<Site>(name, route.smart_hosts,
-                                           route.connections.value_or(config->delivery.connections),
-                                           ShardId(home)));
-    // Nobody sends past what waits at home.
-    sites.back()->home_waits.store(start == DeliveryStart::held);
-  }
-  sites.push_back(std::make_unique<Site>("", std::vector<SmartHost>(), 0, ShardId(0)));
-}
-
-std::unique_ptr<Dispatcher> SharedDispatch::open(Shard& shard) {
-  return std::make_unique<ShardDispatcher>(shared_from_this(), shard);
-}
-
-// The queue's name ends with the domain.
-std::size_t SharedDispatch::site_of(std::uint32_t queue) const {
-  const std::string name = spool.queue_name(queue);
-  const auto route = routes.route_of(std::string_view(name).substr(name.rfind('@') + 1));
-  return route.value_or(unrouted_site());
-}
-
 // What was stored is wall time, which may have jumped since: no wait is longer than its schedule
 // could have given.
-Duration SharedDispatch::wait_of(const spool::WaitingEnvelope& waiting, WallTime now) const {
-  const auto& retries = config->retries;
+Duration wait_of(const spool::WaitingEnvelope& waiting, const RelayConfig& config, WallTime now) {
+  const auto& retries = config.retries;
   const RetrySettings& retry = retries[waiting.klass < retries.size() ? waiting.klass : 0];
   const Duration longest =
       shaping::longest_retry_wait({.first = retry.first, .factor = retry.factor, .max = retry.max});
   return std::clamp(waiting.next_attempt - now, Duration(0), longest);
 }
 
+}  // namespace
+
+SharedDispatch::SharedDispatch(std::shared_ptr<const RelayConfig> config, const Parts& parts,
+                               DeliveryStart delivery_start)
+    : spool(parts.spool),
+      shards(parts.shards),
+      tenants(parts.tenants),
+      start(delivery_start),
+      node_connections(config->limits.outgoing_connections),
+      resolver(shards),
+      dispatchers(shards.size(), nullptr),
+      plan_(DispatchPlan::make(std::move(config), shards.size())) {}
+
+std::unique_ptr<Dispatcher> SharedDispatch::open(Shard& shard) {
+  return std::make_unique<ShardDispatcher>(shared_from_this(), shard);
+}
+
+std::shared_ptr<const DispatchPlan> SharedDispatch::plan() const {
+  const std::lock_guard lock(mutex_);
+  return plan_;
+}
+
+Result<std::shared_ptr<const DispatchPlan>> SharedDispatch::plan_for(
+    std::shared_ptr<const RelayConfig> config) const {
+  return DispatchPlan::next(*plan(), std::move(config), shards.size());
+}
+
+void SharedDispatch::publish(std::shared_ptr<const DispatchPlan> plan) {
+  node_connections.set_limit(plan->config().limits.outgoing_connections);
+  const std::lock_guard lock(mutex_);
+  plan_ = std::move(plan);
+}
+
+QueueOwner SharedDispatch::owner_of(std::uint32_t queue, const DispatchPlan& plan) const {
+  const std::string text = spool.queue_name(queue);
+  const QueueName name = parse_queue_name(text);
+  Tenant* const tenant = name.tenant.empty() ? nullptr : &tenants.tenant(name.tenant);
+  return {.site = plan.site_of(name.domain), .tenant = tenant};
+}
+
 void SharedDispatch::recover(std::vector<spool::WaitingEnvelope> envelopes) {
-  std::vector<std::vector<Returned>> by_site(sites.size());
+  const auto plan = this->plan();
+  std::vector<std::vector<Returned>> by_site(plan->sites().size());
+  std::unordered_map<std::uint32_t, QueueOwner> owners;
   const WallTime now = Clock().wall();
   for (spool::WaitingEnvelope& waiting : envelopes) {
     live.fetch_add(1);
-    const Duration wait = wait_of(waiting, now);
+    const Duration wait = wait_of(waiting, plan->config(), now);
     waiting.next_attempt = std::min(waiting.next_attempt, now + wait);
-    by_site[site_of(waiting.queue)].push_back(
-        Returned{.record = {.waiting = waiting}, .wait = wait});
+    auto owner = owners.find(waiting.queue);
+    if (owner == owners.end()) {
+      owner = owners.emplace(waiting.queue, owner_of(waiting.queue, *plan)).first;
+    }
+    if (Tenant* const tenant = owner->second.tenant) tenant->usage.queued.add(1, waiting.size);
+    by_site[owner->second.site].push_back(Returned{.record = {.waiting = waiting}, .wait = wait});
   }
-  for (std::size_t site = 0; site < sites.size(); ++site) {
+  for (std::size_t site = 0; site < by_site.size(); ++site) {
     if (by_site[site].empty()) continue;
-    const ShardId home = sites[site]->home();
+    const ShardId home = plan->sites()[site].site->home();
     shards.post(home, [self = shared_from_this(), home, site, returned = std::move(by_site[site])] {
       if (ShardDispatcher* dispatcher = self->dispatchers[home.value()]) {
         dispatcher->queue(site, returned);
@@ -84,10 +89,10 @@ void SharedDispatch::recover(std::vector<spool::WaitingEnvelope> envelopes) {
     });
   }
 }
+
 std::shared_ptr<DispatcherGroup> DispatcherGroup::make(std::shared_ptr<const RelayConfig> config,
-                                                       spool::Spool& spool, ShardGroup& shards,
-                                                       DeliveryStart start) {
-  return std::make_shared<SharedDispatch>(std::move(config), spool, shards, start);
+                                                       const Parts& parts, DeliveryStart start) {
+  return std::make_shared<SharedDispatch>(std::move(config), parts, start);
 }
 
 }  // namespace sluice::relay

@@ -1,45 +1,56 @@
-// SharedDispatch: what the dispatchers of all shards share: sites, limits, routes, and who is
-// where.
+// SharedDispatch: what the dispatchers of all shards share: the plan, limits, and who is where.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
+#include "relay/dispatch_plan.h"
 #include "relay/dispatcher.h"
 #include "relay/host_resolver.h"
-#include "relay/route_resolver.h"
-#include "relay/site.h"
+#include "relay/tenant.h"
 
 namespace sluice::relay {
 
 class ShardDispatcher;
 
+// Where the envelopes of a queue go, and whose they are.
+struct QueueOwner {
+  std::size_t site;
+  Tenant* tenant;  // null: nobody's
+};
+
 class SharedDispatch final : public DispatcherGroup,
                              public std::enable_shared_from_this<SharedDispatch> {
  public:
-  SharedDispatch(std::shared_ptr<const RelayConfig> relay_config, spool::Spool& envelopes,
-                 ShardGroup& group, DeliveryStart start);
+  SharedDispatch(std::shared_ptr<const RelayConfig> config, const Parts& parts,
+                 DeliveryStart start);
 
   std::unique_ptr<Dispatcher> open(Shard& shard) override;
   void recover(std::vector<spool::WaitingEnvelope> envelopes) override;
+  Result<std::shared_ptr<const DispatchPlan>> plan_for(
+      std::shared_ptr<const RelayConfig> config) const override;
+  void publish(std::shared_ptr<const DispatchPlan> plan) override;
 
-  std::size_t site_of(std::uint32_t queue) const;
-  Duration wait_of(const spool::WaitingEnvelope& waiting, WallTime now) const;
-  std::size_t unrouted_site() const { return config->routes.size(); }
+  // The one that every shard has, or will have before it is told of what goes by it.
+  std::shared_ptr<const DispatchPlan> plan() const;
+  QueueOwner owner_of(std::uint32_t queue, const DispatchPlan& plan) const;
 
-  std::shared_ptr<const RelayConfig> config;
   spool::Spool& spool;
   ShardGroup& shards;
+  TenantRegistry& tenants;
   DeliveryStart start;
-  RouteResolver routes;
-  std::vector<std::unique_ptr<Site>> sites;  // by route; last: where nothing without one leaves
   LimitCell node_connections;
   HostResolver resolver;
   std::atomic<std::int64_t> live{0};  // envelopes that have not ended
   // Each is touched on its own shard only; null before open() and after the end.
   std::vector<ShardDispatcher*> dispatchers;
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const DispatchPlan> plan_;
 };
 
 }  // namespace sluice::relay

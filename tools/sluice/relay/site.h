@@ -34,6 +34,8 @@ class alignas(64) LimitCell {
   }
   void release() { used_.fetch_sub(1); }
   bool has_room() const { return used_.load() < limit_; }
+  // What is used beyond a lower limit stays until it is released.
+  void set_limit(std::uint32_t limit) { limit_.store(limit); }
   std::uint32_t used() const { return used_.load(); }
 
   // Who finds it full says so and looks once more; who releases asks, and tells them. All of it is
@@ -44,7 +46,7 @@ class alignas(64) LimitCell {
  private:
   std::atomic<std::uint32_t> used_{0};
   std::atomic<bool> is_awaited_{false};
-  std::uint32_t limit_;
+  std::atomic<std::uint32_t> limit_;
 };
 
 inline constexpr Duration kHostRetryFirst = std::chrono::seconds(1);

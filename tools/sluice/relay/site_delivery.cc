@@ -155,7 +155,7 @@ Task<void> SiteDelivery::load(QueuedRecord record) {
 // again: soon where memory was short, later where it could not be read.
 void SiteDelivery::give_back_unread(const Error& error, QueuedRecord record) {
   const ErrorCode code = error.code();
-  if (code == ErrorCode::not_found) return parts_.on_ended();
+  if (code == ErrorCode::not_found) return parts_.on_ended(record.waiting);
   const bool is_short = code == ErrorCode::out_of_budget;
   if (!is_short) {
     SLUICE_LOG(error, "envelope_not_read", {"id", record.waiting.key.message.to_string()},
@@ -223,7 +223,7 @@ Task<void> SiteDelivery::record(Outcome outcome, QueuedRecord left) {
       static_cast<std::uint16_t>(left.waiting.recipients_pending - outcome.record.ended.size());
   if (outcome.is_recorded) co_await store(std::move(outcome.record));
   if (is_ended) {
-    parts_.on_ended();
+    parts_.on_ended(left.waiting);
     co_return;
   }
   parts_.give_back(Returned{.record = left, .wait = wait});
@@ -233,6 +233,11 @@ const RetrySettings& SiteDelivery::retry_of(const spool::WaitingEnvelope& waitin
   const auto& retries = parts_.pool.config.retries;
   SLUICE_ASSERT(!retries.empty(), "a configuration has at least the class bulk");
   return retries[waiting.klass < retries.size() ? waiting.klass : 0];
+}
+
+void SiteDelivery::retire() {
+  return_unsent();
+  pool_.stop();
 }
 
 void SiteDelivery::stop() {

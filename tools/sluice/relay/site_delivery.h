@@ -32,10 +32,10 @@ struct Returned {
 struct SiteDeliveryParts {
   PoolParts pool;
   spool::Spool& spool;
-  KeptEnvelopes& kept;                      // of the shard
-  std::function<void(Returned)> give_back;  // to the home
-  std::function<void(std::uint32_t)> want;  // from the home
-  std::function<void()> on_ended;           // an envelope has ended
+  KeptEnvelopes& kept;                                          // of the shard
+  std::function<void(Returned)> give_back;                      // to the home
+  std::function<void(std::uint32_t)> want;                      // from the home
+  std::function<void(const spool::WaitingEnvelope&)> on_ended;  // an envelope has ended
 };
 
 class SiteDelivery {
@@ -54,6 +54,9 @@ class SiteDelivery {
 
   // The envelope's time ran out: its recipients are told so.
   void expire(spool::WaitingEnvelope waiting);
+
+  // The site is not used any more: what was not begun goes back to its home.
+  void retire();
 
   void stop();
   void cut() { pool_.cut(); }

@@ -1,6 +1,8 @@
 #include "relay/site_queue.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "core/assert.h"
 
@@ -34,8 +36,13 @@ std::vector<QueuedRecord> SiteQueue::advance(Instant now, WallTime wall) {
 
 std::vector<QueuedRecord> SiteQueue::take_expired(WallTime wall) {
   std::vector<QueuedRecord> expired;
-  ready_.extract([wall](const QueuedRecord& record) { return record.waiting.expiry <= wall; },
+  const auto has_expired = [wall](const QueuedRecord& record) {
+    return record.waiting.expiry <= wall;
+  };
+  ready_.extract(has_expired,
                  [&expired](const QueuedRecord& record) { expired.push_back(record); });
+  std::ranges::copy_if(parked_, std::back_inserter(expired), has_expired);
+  std::erase_if(parked_, has_expired);
   return expired;
 }
 
@@ -49,10 +56,37 @@ Granted SiteQueue::grant(std::size_t shard, Instant now, WallTime wall) {
       granted.expired.push_back(*record);
       continue;
     }
+    if (is_held_(record->waiting.queue)) {
+      parked_.push_back(*record);
+      continue;
+    }
     granted.envelopes.push_back(*record);
     --wanted_[shard];
   }
   return granted;
+}
+
+std::vector<SiteQueue::Taken> SiteQueue::take_out(
+    const std::function<bool(const QueuedRecord&)>& is_wanted, Instant now) {
+  std::vector<Taken> taken;
+  const auto take_due = [&taken](const QueuedRecord& record) {
+    taken.push_back(Taken{.record = record, .wait = Duration(0)});
+  };
+  ready_.extract(is_wanted, take_due);
+  for (const QueuedRecord& record : parked_) {
+    if (is_wanted(record)) take_due(record);
+  }
+  std::erase_if(parked_, is_wanted);
+  scheduled_.extract(is_wanted, [&](Instant due, const QueuedRecord& record) {
+    taken.push_back(Taken{.record = record, .wait = std::max(Duration(0), due - now)});
+  });
+  return taken;
+}
+
+void SiteQueue::release_parked(Instant now) {
+  for (const QueuedRecord& record : std::exchange(parked_, {})) {
+    ready_.push_back(origin_of(record), now, record);
+  }
 }
 
 Instant SiteQueue::next(Instant now) const {

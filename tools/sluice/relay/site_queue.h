@@ -1,11 +1,14 @@
 // SiteQueue: the envelopes that wait for one site, on its home shard.
 //
 // It decides and never waits: what is due becomes ready, what is ready is granted to the shards
-// that asked, first to the one that holds the body. Nothing that has expired is granted. Knows no
-// sockets, no spool and no clock.
+// that asked, first to the one that holds the body. Nothing that has expired is granted, and what
+// belongs to a held queue is parked until release_parked(). Knows no sockets, no spool and no
+// clock.
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -37,7 +40,11 @@ struct Granted {
 
 class SiteQueue {
  public:
-  explicit SiteQueue(std::size_t shards) : ready_(shards), wanted_(shards, 0) {}
+  // Whether the envelopes of a queue, by its number, must not go out now.
+  using IsHeld = std::function<bool(std::uint32_t queue)>;
+
+  SiteQueue(std::size_t shards, IsHeld is_held)
+      : is_held_(std::move(is_held)), ready_(shards), wanted_(shards, 0) {}
 
   // Due at once, or after `wait`.
   void push(QueuedRecord record, Instant now, Duration wait);
@@ -48,7 +55,8 @@ class SiteQueue {
 
   // Moves what is due to the ready queue; takes out what has expired.
   std::vector<QueuedRecord> advance(Instant now, WallTime wall);
-  // All that is ready and has expired, for a site that sends nothing. It looks at every envelope.
+  // All that is ready or parked and has expired, for a site that sends nothing. It looks at every
+  // envelope.
   std::vector<QueuedRecord> take_expired(WallTime wall);
 
   // What the shard gets now, within its wants.
@@ -57,13 +65,31 @@ class SiteQueue {
   // When advance() or grant() has something to do, if nothing else happens before.
   Instant next(Instant now) const;
 
+  // Takes out what is_wanted, each with what is left of its wait.
+  struct Taken {
+    QueuedRecord record;
+    Duration wait;
+  };
+  std::vector<Taken> take_out(const std::function<bool(const QueuedRecord&)>& is_wanted,
+                              Instant now);
+
+  // Some queue is held no longer: what is parked becomes ready, and is asked about again.
+  void release_parked(Instant now);
+
   bool has_ready() const { return !ready_.empty(); }
-  std::size_t size() const { return ready_.size() + scheduled_.size(); }
+  bool has_parked() const { return !parked_.empty(); }
+  std::size_t size() const { return ready_.size() + scheduled_.size() + parked_.size(); }
 
   // Visits each QueuedRecord until visit(record) returns false.
   template <class Visit>
   void for_each_ready(Visit&& visit) const {
     ready_.for_each(std::forward<Visit>(visit));
+  }
+  template <class Visit>
+  void for_each_parked(Visit&& visit) const {
+    for (const QueuedRecord& record : parked_) {
+      if (!visit(record)) return;
+    }
   }
   template <class Visit>
   void for_each_scheduled(Visit&& visit) const {
@@ -74,7 +100,9 @@ class SiteQueue {
   std::size_t origin_of(const QueuedRecord& record) const {
     return record.origin < ready_.nobody() ? record.origin : ready_.nobody();
   }
+  IsHeld is_held_;
   shaping::ReadyQueue<QueuedRecord> ready_;
+  std::deque<QueuedRecord> parked_;  // due, of held queues, in the order in which they were met
   shaping::ScheduledQueue<QueuedRecord> scheduled_;
   std::vector<std::uint32_t> wanted_;
 };

@@ -1,0 +1,93 @@
+#include "relay/dispatch_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/assert.h"
+
+namespace sluice::relay {
+namespace {
+
+std::string name_of(const RouteSettings& route) {
+  std::string name;
+  for (const std::string& domain : route.domains) name += (name.empty() ? "" : ",") + domain;
+  return name;
+}
+
+std::uint32_t connections_of(const RouteSettings& route, const RelayConfig& config) {
+  return route.connections.value_or(config.delivery.connections);
+}
+
+// All that a site and its connections are made from.
+bool is_same(const RouteSettings& a, const RelayConfig& in_a, const RouteSettings& b,
+             const RelayConfig& in_b) {
+  return a.domains == b.domains && a.smart_hosts == b.smart_hosts &&
+         connections_of(a, in_a) == connections_of(b, in_b) && in_a.hostname == in_b.hostname &&
+         in_a.delivery == in_b.delivery && in_a.retries == in_b.retries;
+}
+
+std::shared_ptr<Site> make_site(const RouteSettings& route, const RelayConfig& config,
+                                std::size_t shards) {
+  const std::string name = name_of(route);
+  const ShardId home(static_cast<std::uint16_t>(std::hash<std::string>()(name) % shards));
+  return std::make_shared<Site>(name, route.smart_hosts, connections_of(route, config), home);
+}
+
+}  // namespace
+
+DispatchPlan::DispatchPlan(std::shared_ptr<const RelayConfig> config,
+                           std::vector<PlannedSite> sites)
+    : config_(std::move(config)), routes_(config_->routes), sites_(std::move(sites)) {}
+
+std::shared_ptr<const DispatchPlan> DispatchPlan::make(std::shared_ptr<const RelayConfig> config,
+                                                       std::size_t shards) {
+  auto unrouted = std::make_shared<Site>("", std::vector<SmartHost>(), 0, ShardId(0));
+  std::vector<PlannedSite> sites;
+  sites.push_back(PlannedSite{.site = std::move(unrouted), .config = config});
+  std::shared_ptr<DispatchPlan> plan(new DispatchPlan(std::move(config), std::move(sites)));
+  plan->place_routes(nullptr, shards);
+  return plan;
+}
+
+Result<std::shared_ptr<const DispatchPlan>> DispatchPlan::next(
+    const DispatchPlan& last, std::shared_ptr<const RelayConfig> config, std::size_t shards) {
+  std::shared_ptr<DispatchPlan> plan(new DispatchPlan(std::move(config), last.sites_));
+  plan->place_routes(&last, shards);
+  if (plan->sites_.size() <= kSitesMax) return std::shared_ptr<const DispatchPlan>(plan);
+  return fail(ErrorCode::limit_exceeded,
+              fmt::format("routes changed more than {} times since the start: restart the relay",
+                          kSitesMax));
+}
+
+void DispatchPlan::place_routes(const DispatchPlan* last, std::size_t shards) {
+  for (const RouteSettings& route : config_->routes) {
+    std::optional<std::size_t> kept;
+    for (std::size_t i = 0; last != nullptr && i < last->site_by_route_.size(); ++i) {
+      const bool is_it = is_same(last->config_->routes[i], *last->config_, route, *config_);
+      if (is_it) kept = last->site_by_route_[i];
+    }
+    if (!kept) {
+      kept = sites_.size();
+      auto site = make_site(route, *config_, shards);
+      sites_.push_back(PlannedSite{.site = std::move(site), .config = config_});
+    }
+    site_by_route_.push_back(*kept);
+  }
+}
+
+std::size_t DispatchPlan::site_of(std::string_view domain) const {
+  const auto route = routes_.route_of(domain);
+  return route ? site_by_route_[*route] : kUnroutedSite;
+}
+
+bool DispatchPlan::is_used(std::size_t site) const {
+  SLUICE_ASSERT(site < sites_.size(), "a site of this plan");
+  return site == kUnroutedSite || std::ranges::find(site_by_route_, site) != site_by_route_.end();
+}
+
+}  // namespace sluice::relay
