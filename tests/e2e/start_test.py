@@ -108,7 +108,7 @@ def test_every_problem_of_a_configuration_is_told_with_its_place(directory):
         assert place in text, text
 
 
-@pytest.mark.parametrize("key", ["user.name", "tls.min_version", "dsn.failure", "shaping.files"])
+@pytest.mark.parametrize("key", ["tls.min_version", "dsn.failure", "shaping.files"])
 def test_key_that_is_not_built_yet_is_refused_by_name(directory, key):
     table, name = key.split(".")
     path = directory / "early.toml"

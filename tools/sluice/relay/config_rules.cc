@@ -11,14 +11,12 @@
 #include <string_view>
 
 #include "core/config_value.h"
+#include "relay/user_rules.h"
 #include "smtp/address.h"
 
 namespace sluice::relay {
 
 namespace {
-
-// Classes of messages that exist in every relay.
-constexpr std::array<std::string_view, 2> kClasses = {"bulk", "transactional"};
 
 class Rules {
  public:
@@ -158,11 +156,11 @@ void Rules::check_retries() {
   for (std::size_t i = 0; i < config_.retries.size(); ++i) {
     const RetrySettings& retry = config_.retries[i];
     const std::string path = fmt::format("retry[{}]", i);
-    if (std::ranges::find(kClasses, retry.klass) == kClasses.end()) {
+    if (std::ranges::find(kMessageClasses, retry.klass) == kMessageClasses.end()) {
       report(path + ".class",
              fmt::format("found {}, expected {}; classes of your own are not available in this "
                          "version",
-                         quote_config_text(retry.klass), list_names(kClasses)));
+                         quote_config_text(retry.klass), list_names(kMessageClasses)));
     }
     const auto [first, is_new] = seen.try_emplace(retry.klass, path);
     if (!is_new) {
@@ -194,6 +192,8 @@ void check_config_rules(const RelayConfig& config, const ConfigNode& document,
   rules.check_listeners();
   rules.check_routes();
   rules.check_retries();
+  UserNames names;
+  check_user_rules(config.users, document, names, problems);
 }
 
 }  // namespace sluice::relay
