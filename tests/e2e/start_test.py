@@ -35,7 +35,7 @@ def test_version_names_itself_and_the_tls_library():
 def test_help_lists_the_subcommands():
     status, text = run("--help")
     assert status == 0
-    for command in ("serve", "check", "config", "queue", "release", "drain", "spool"):
+    for command in ("serve", "check", "config", "queue", "release", "drain", "spool", "user"):
         assert re.search(rf"^\s+{command}\b", text, re.MULTILINE), command
 
 

@@ -9,6 +9,7 @@
 #include "commands/release.h"
 #include "commands/serve.h"
 #include "commands/spool.h"
+#include "commands/user.h"
 #include "commands/version.h"
 
 int main(int argc, char** argv) {
@@ -23,6 +24,7 @@ int main(int argc, char** argv) {
   add_release_command(app, status);
   add_drain_command(app, status);
   add_spool_command(app, status);
+  add_user_command(app, status);
   add_version_command(app);
   return run_command_line(app, status, argc, argv);
 }
