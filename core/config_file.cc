@@ -122,27 +122,24 @@ bool refuse_line(std::string_view text, const std::string& source, ConfigProblem
   return false;
 }
 
-Result<std::string> read_text(const std::string& path) {
+Result<std::string> read_text(const std::string& path, ByteCount bytes_max) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
                                                              &std::fclose);
   if (file == nullptr) return std::unexpected(system_error("cannot be read", errno));
 
-  std::string text(kConfigFileBytesMax + 1, '\0');
+  std::string text(bytes_max.value() + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) return std::unexpected(system_error("cannot be read", errno));
-  if (text.size() > kConfigFileBytesMax) {
-    return fail(ErrorCode::limit_exceeded,
-                fmt::format("found more than {}, expected a configuration file",
-                            show_size(ByteCount(kConfigFileBytesMax))));
+  if (ByteCount(text.size()) > bytes_max) {
+    return fail(
+        ErrorCode::limit_exceeded,
+        fmt::format("found more than {}, expected a configuration file", show_size(bytes_max)));
   }
   return text;
 }
 
 ConfigNode read_one_file(const std::string& path, ConfigProblems& problems) {
-  const auto text = read_text(path);
-  if (text) return parse_config_text(*text, path, problems);
-  problems.add({path}, {}, text.error().sentence());
-  return ConfigNode::of_table({path});
+  return read_plain_config_file(path, ByteCount(kConfigFileBytesMax), problems);
 }
 
 // The files that a pattern matches, sorted.
@@ -185,6 +182,14 @@ std::vector<std::string> included_files(const ConfigNode& include, const std::st
 }
 
 }  // namespace
+
+ConfigNode read_plain_config_file(const std::string& path, ByteCount bytes_max,
+                                  ConfigProblems& problems) {
+  const auto text = read_text(path, bytes_max);
+  if (text) return parse_config_text(*text, path, problems);
+  problems.add({path}, {}, text.error().sentence());
+  return ConfigNode::of_table({path});
+}
 
 ConfigNode parse_config_text(std::string_view text, const std::string& source,
                              ConfigProblems& problems) {

@@ -9,6 +9,7 @@
 
 #include "core/config_document.h"
 #include "core/config_problems.h"
+#include "core/units.h"
 
 namespace sluice {
 
@@ -18,6 +19,10 @@ inline constexpr std::size_t kConfigFilesMax = 1000;
 // The file and then, in the order of their names, the files that its `include` patterns match;
 // they are relative to the file's directory and may not include others.
 ConfigNode read_config_file(const std::string& path, ConfigProblems& problems);
+
+// One file of at most so many bytes, whose `include` is a key like others.
+ConfigNode read_plain_config_file(const std::string& path, ByteCount bytes_max,
+                                  ConfigProblems& problems);
 
 // One text. `source` stands for the file's name in places.
 ConfigNode parse_config_text(std::string_view text, const std::string& source,

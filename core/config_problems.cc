@@ -74,4 +74,12 @@ std::vector<ConfigProblem> ConfigProblems::sorted() const {
   return problems;
 }
 
+std::string join_problems(std::span<const ConfigProblem> problems) {
+  std::string text;
+  for (const ConfigProblem& problem : problems) {
+    text += (text.empty() ? "" : "\n") + problem.to_string();
+  }
+  return text;
+}
+
 }  // namespace sluice

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,5 +41,8 @@ class ConfigProblems {
   std::vector<ConfigProblem> problems_;
   std::size_t further_ = 0;
 };
+
+// One per line.
+std::string join_problems(std::span<const ConfigProblem> problems);
 
 }  // namespace sluice

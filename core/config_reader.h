@@ -47,9 +47,13 @@ std::optional<T> read_scalar(const ConfigNode& node, const std::string& path,
                              const Bounds<T>& bounds, ConfigProblems& problems) {
   std::optional<T> value = ConfigType<T>::from(node);
   if (value && is_within(*value, bounds)) return value;
-  problems.add_found(
-      node, path,
-      config_expectation(ConfigType<T>::noun(), show_bounds(bounds), ConfigType<T>::example()));
+  if constexpr (RefusedUnrepeated<T>) {
+    problems.add(node.place, path, std::string(ConfigType<T>::kRefusal));
+  } else {
+    problems.add_found(
+        node, path,
+        config_expectation(ConfigType<T>::noun(), show_bounds(bounds), ConfigType<T>::example()));
+  }
   return std::nullopt;
 }
 

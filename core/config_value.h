@@ -85,6 +85,11 @@ concept WrittenAsText = requires { ConfigText<T>::kName; };
 template <class T>
 struct ConfigType;
 
+// What stands where T was expected may be a secret: the problem is T's own sentence, kRefusal, and
+// repeats nothing.
+template <class T>
+concept RefusedUnrepeated = requires { ConfigType<T>::kRefusal; };
+
 template <>
 struct ConfigType<bool> {
   static std::string name() { return "true or false"; }

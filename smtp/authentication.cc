@@ -11,19 +11,13 @@ namespace {
 
 Reply malformed(std::string_view sentence) { return reply(501, {5, 5, 2}, std::string(sentence)); }
 
-Reply too_long() { return malformed("The user name or the password is longer than 255 bytes"); }
+Reply too_long() { return malformed("The user name or the password is too long"); }
 
 // The names under which clients of AUTH LOGIN expect to be asked.
 constexpr std::string_view kAskUser = "Username:";
 constexpr std::string_view kAskPassword = "Password:";
 
 }  // namespace
-
-void wipe(std::string& text) {
-  volatile char* const bytes = text.data();
-  for (std::size_t i = 0; i < text.size(); ++i) bytes[i] = 0;
-  text.clear();
-}
 
 std::optional<Mechanism> parse_mechanism(std::string_view name) {
   if (equal_ignoring_case(name, "PLAIN")) return Mechanism::plain;
@@ -95,7 +89,7 @@ std::optional<Reply> AuthenticationExchange::take_login(std::string word) {
 
 Credentials AuthenticationExchange::take() {
   SLUICE_ASSERT(is_complete_, "the exchange has ended well");
-  return {std::move(user_), std::exchange(password_, {})};
+  return {.user = std::move(user_), .password = Secret(std::exchange(password_, {}))};
 }
 
 }  // namespace sluice::smtp

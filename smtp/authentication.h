@@ -14,8 +14,9 @@
 
 namespace sluice::smtp {
 
-inline constexpr std::size_t kUserBytesMax = 255;      // RFC 4616 §2
-inline constexpr std::size_t kPasswordBytesMax = 255;  // likewise
+// RFC 4616 §2 asks for 255 bytes of each.
+inline constexpr std::size_t kUserBytesMax = 255;
+inline constexpr std::size_t kPasswordBytesMax = 1024;
 
 enum class Mechanism : std::uint8_t { plain, login };
 

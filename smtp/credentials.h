@@ -1,24 +1,15 @@
-// Credentials: what a client says it is, and its proof. Wiped from memory when they go.
+// Credentials: who a client says it is, and its proof.
 #pragma once
 
 #include <string>
-#include <utility>
+
+#include "core/secret.h"
 
 namespace sluice::smtp {
 
-// Overwrites the text, in a way that no compiler leaves out.
-void wipe(std::string& text);
-
 struct Credentials {
-  Credentials() = default;
-  Credentials(std::string user_name, std::string pass_word)
-      : user(std::move(user_name)), password(std::move(pass_word)) {}
-  Credentials(Credentials&&) noexcept = default;
-  Credentials& operator=(Credentials&&) noexcept = default;
-  ~Credentials() { wipe(password); }
-
   std::string user;
-  std::string password;
+  Secret password;
 };
 
 }  // namespace sluice::smtp

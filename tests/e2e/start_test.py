@@ -35,7 +35,7 @@ def test_version_names_itself_and_the_tls_library():
 def test_help_lists_the_subcommands():
     status, text = run("--help")
     assert status == 0
-    for command in ("serve", "check", "config", "queue", "release", "drain", "spool"):
+    for command in ("serve", "check", "config", "queue", "release", "drain", "spool", "user"):
         assert re.search(rf"^\s+{command}\b", text, re.MULTILINE), command
 
 
@@ -108,7 +108,7 @@ def test_every_problem_of_a_configuration_is_told_with_its_place(directory):
         assert place in text, text
 
 
-@pytest.mark.parametrize("key", ["user.name", "tls.min_version", "dsn.failure", "shaping.files"])
+@pytest.mark.parametrize("key", ["tls.min_version", "dsn.failure", "shaping.files"])
 def test_key_that_is_not_built_yet_is_refused_by_name(directory, key):
     table, name = key.split(".")
     path = directory / "early.toml"

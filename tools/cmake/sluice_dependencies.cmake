@@ -23,6 +23,7 @@ sluice_external(uring liburing.h uring)
 sluice_external(lmdb lmdb.h lmdb)
 sluice_external(xxhash xxhash.h xxhash)
 sluice_external(mimalloc mimalloc.h mimalloc)
+sluice_external(argon2 argon2.h argon2)
 
 # Boost: headers only.
 find_path(SLUICE_boost_INCLUDE boost/beast/http/parser.hpp REQUIRED)

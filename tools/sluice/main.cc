@@ -10,6 +10,7 @@
 #include "commands/serve.h"
 #include "commands/spool.h"
 #include "commands/tenant.h"
+#include "commands/user.h"
 #include "commands/version.h"
 
 int main(int argc, char** argv) {
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
   add_drain_command(app, status);
   add_tenant_command(app, status);
   add_spool_command(app, status);
+  add_user_command(app, status);
   add_version_command(app);
   return run_command_line(app, status, argc, argv);
 }

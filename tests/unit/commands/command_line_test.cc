@@ -16,6 +16,7 @@
 #include "commands/release.h"
 #include "commands/serve.h"
 #include "commands/spool.h"
+#include "commands/user.h"
 #include "commands/version.h"
 #include "relay/config.h"
 #include "tests/unit/core/temporary_directory.h"
@@ -45,6 +46,7 @@ Output run(std::vector<std::string> arguments) {
   add_release_command(app, status);
   add_drain_command(app, status);
   add_spool_command(app, status);
+  add_user_command(app, status);
   add_version_command(app);
 
   std::vector<const char*> pointers = {"sluice"};
@@ -118,6 +120,14 @@ TEST(CommandLine, EveryCommandShowsAnExample) {
                                              {"release", "--help"},
                                              {"drain", "--help"},
                                              {"spool", "verify", "--help"},
+                                             {"user", "--help"},
+                                             {"user", "add", "--help"},
+                                             {"user", "remove", "--help"},
+                                             {"user", "list", "--help"},
+                                             {"user", "hash", "--help"},
+                                             {"user", "rotate", "--help"},
+                                             {"user", "enable", "--help"},
+                                             {"user", "disable", "--help"},
                                              {"version", "--help"}}) {
     EXPECT_THAT(run(arguments).out, ContainsRegex("Examples?:\n  sluice " + arguments[0]));
   }

@@ -39,9 +39,9 @@ INSTANTIATE_TEST_SUITE_P(
                     PlainCase{"one_nul", "user\0secret"s, 501},
                     PlainCase{"three_nuls", "\0user\0sec\0ret"s, 501},
                     PlainCase{"longest",
-                              "\0"s + std::string(255, 'u') + "\0"s + std::string(255, 'p'), 0},
+                              "\0"s + std::string(255, 'u') + "\0"s + std::string(1024, 'p'), 0},
                     PlainCase{"long_user", "\0"s + std::string(256, 'u') + "\0p"s, 501},
-                    PlainCase{"long_password", "\0u\0"s + std::string(256, 'p'), 501}),
+                    PlainCase{"long_password", "\0u\0"s + std::string(1025, 'p'), 501}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(AuthenticationExchange, GivesTheCredentialsOfPlain) {
@@ -51,7 +51,7 @@ TEST(AuthenticationExchange, GivesTheCredentialsOfPlain) {
   ASSERT_FALSE(exchange.respond("AHVzZXIAc2VjcmV0").has_value());
   const Credentials credentials = exchange.take();
   EXPECT_EQ(credentials.user, "user");
-  EXPECT_EQ(credentials.password, "secret");
+  EXPECT_EQ(credentials.password.reveal(), "secret");
 }
 
 TEST(AuthenticationExchange, AsksForNameThenPasswordInLogin) {
@@ -62,7 +62,7 @@ TEST(AuthenticationExchange, AsksForNameThenPasswordInLogin) {
   ASSERT_FALSE(exchange.respond(encode_base64("secret")).has_value());
   const Credentials credentials = exchange.take();
   EXPECT_EQ(credentials.user, "user");
-  EXPECT_EQ(credentials.password, "secret");
+  EXPECT_EQ(credentials.password.reveal(), "secret");
 }
 
 TEST(AuthenticationExchange, TakesTheNameOfLoginAsInitialResponse) {
@@ -95,15 +95,6 @@ TEST(Mechanism, IsNamedInAnyCase) {
   EXPECT_EQ(parse_mechanism("plain"), Mechanism::plain);
   EXPECT_EQ(parse_mechanism("LOGIN"), Mechanism::login);
   EXPECT_EQ(parse_mechanism("CRAM-MD5"), std::nullopt);
-}
-
-TEST(Wipe, LeavesNothing) {
-  std::string secret = "a secret that is longer than a short string holds";
-  const char* const bytes = secret.data();
-  const std::size_t size = secret.size();
-  wipe(secret);
-  EXPECT_TRUE(secret.empty());
-  for (std::size_t i = 0; i < size; ++i) EXPECT_EQ(bytes[i], 0);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ class FakeHandler final : public ReceptionHandler {
 
   Task<Reply> on_authenticate(const ClientInfo& /*client*/,
                               const Credentials& credentials) override {
-    events.push_back("auth " + credentials.user + " " + credentials.password);
+    events.push_back("auth " + credentials.user + " " + std::string(credentials.password.reveal()));
     co_return answer("auth", 235, "Ok");
   }
 

@@ -16,6 +16,8 @@
 #include "core/config_writer.h"
 #include "relay/config_keys.h"
 #include "relay/config_rules.h"
+#include "relay/user_file.h"
+#include "relay/user_rules.h"
 #include "smtp/address.h"
 #include "smtp/ascii.h"
 
@@ -172,6 +174,7 @@ void add_missing_retries(std::vector<RetrySettings>& retries) {
 
 // What keys that are not set take from others.
 void fill_in(RelayConfig& config) {
+  if (config.user_file.empty()) config.user_file = default_user_file(config.spool);
   if (config.admin.socket.empty()) config.admin.socket = default_control_socket(config.spool);
   add_missing_retries(config.retries);
 }
@@ -186,6 +189,15 @@ void name_machine(RelayConfig& config, const ConfigNode& document, ConfigProblem
                            quote_config_text(config.hostname)));
 }
 
+// What of the users stands outside the configuration: their passwords, and those of user_file.
+void check_users(RelayConfig& config, const ConfigNode& document, ConfigProblems& problems) {
+  fetch_user_secrets(config.users, document, problems);
+  UserNames names;
+  check_user_rules(config.users, document, names, problems);  // they hold; this is for the names
+  UserFile file = read_user_file(config.user_file, names, problems);
+  fetch_user_secrets(file.users, file.document, problems);
+}
+
 constexpr std::string_view kReferenceIntroduction =
     "Sizes: \"10KB\", \"50MB\", \"1GiB\" (KB is 1000 bytes, KiB is 1024). Durations: \"500ms\",\n"
     "\"20s\", \"15m\", \"4h\", \"5d\". A list of one may be written without brackets. `restart`: "
@@ -197,6 +209,10 @@ constexpr std::string_view kReferenceIntroduction =
     "reports everything that is wrong with a file, with line and column.\n";
 
 }  // namespace
+
+std::string default_user_file(const std::string& spool) {
+  return (std::filesystem::path(spool).parent_path() / "users.toml").string();
+}
 
 std::string default_control_socket(const std::string& spool) {
   return (std::filesystem::path(spool).parent_path() / "control.sock").string();
@@ -221,6 +237,7 @@ CheckedConfig check_config(const CommandLineSettings& command_line) {
   }
   put_command_line(document, command_line, problems);
   RelayConfig config = read_config(document, problems);
+  if (problems.empty()) check_users(config, document, problems);
   if (problems.empty()) name_machine(config, document, problems);
   if (!problems.empty()) return {nullptr, problems.sorted()};
   return {std::make_shared<const RelayConfig>(std::move(config)), {}};
@@ -229,12 +246,7 @@ CheckedConfig check_config(const CommandLineSettings& command_line) {
 Result<std::shared_ptr<const RelayConfig>> load_config(const CommandLineSettings& command_line) {
   auto [config, problems] = check_config(command_line);
   if (config != nullptr) return std::move(config);
-
-  std::string text;
-  for (const ConfigProblem& problem : problems) {
-    text += (text.empty() ? "" : "\n") + problem.to_string();
-  }
-  return fail(ErrorCode::invalid_argument, std::move(text));
+  return fail(ErrorCode::invalid_argument, join_problems(problems));
 }
 
 std::string effective_config(const RelayConfig& config) { return show_config(config, kRelayKeys); }

@@ -14,6 +14,7 @@
 #include "core/rate.h"
 #include "core/units.h"
 #include "relay/message_class.h"
+#include "relay/user.h"
 #include "smtp/server_session.h"
 
 namespace sluice::relay {
@@ -110,6 +111,17 @@ struct DeliverySettings {
   friend bool operator==(const DeliverySettings&, const DeliverySettings&) = default;
 };
 
+// How clients prove who they are; relay/authenticator.
+struct AuthenticationSettings {
+  std::uint32_t hashing_share = 25;  // percent of all cores, for checking password hashes
+  std::uint32_t hashing_queue = 256;
+  Duration remembered = std::chrono::minutes(5);  // what was proven; 0: not at all
+  Duration failure_delay = std::chrono::seconds(1);
+  Duration failure_window = std::chrono::minutes(10);
+  std::uint32_t failures_per_address = 20;
+  std::uint32_t failures_per_user = 100;
+};
+
 struct AdminSettings {
   std::string socket;            // of control; empty in the file: default_control_socket()
   std::optional<Endpoint> http;  // /metrics and /healthz; unset: not served
@@ -123,13 +135,16 @@ struct RelayConfig {
   ByteCount spool_size = gibibytes(64);
   std::uint32_t spool_reserved = 10;  // percent, for the class transactional
   std::uint32_t shards = 0;
-  std::string run_as;  // the user after the ports are bound; empty: who started it
+  std::string run_as;     // the user after the ports are bound; empty: who started it
+  std::string user_file;  // empty in the file: default_user_file()
   LogSettings log;
   std::vector<ListenerSettings> listeners;
   std::vector<RouteSettings> routes;
   TlsSettings tls;
   std::vector<TenantSettings> tenants;
   std::vector<RetrySettings> retries;  // one per class, in the order of MessageClass
+  std::vector<UserSettings> users;     // of the configuration, without those of user_file
+  AuthenticationSettings authentication;
   LimitSettings limits;
   DeliverySettings delivery;
   AdminSettings admin;
@@ -160,6 +175,9 @@ CheckedConfig check_config(const CommandLineSettings& command_line);
 
 // Reads the keys of a document and checks them against each other; asks the machine nothing.
 RelayConfig read_config(const ConfigNode& document, ConfigProblems& problems);
+
+// The file of users of a relay whose user_file is not set: beside its spool directory.
+std::string default_user_file(const std::string& spool);
 
 // The control socket of a relay whose admin.socket is not set: beside its spool directory.
 std::string default_control_socket(const std::string& spool);

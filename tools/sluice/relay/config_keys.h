@@ -10,6 +10,7 @@
 
 #include "core/config_schema.h"
 #include "relay/config.h"
+#include "relay/user_keys.h"
 
 namespace sluice {
 
@@ -141,7 +142,8 @@ constexpr auto kTenantKeys = std::tuple{
         "is "
         "452 4.5.3. Exact across crashes.")
         .unset("no limit"),
-    key("queued", &TenantSettings::queued, range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}),
+    key("queued", &TenantSettings::queued,
+        range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}),
         "Envelopes that may wait; beyond it the answer is 452 4.3.1, to this tenant only."),
     key("queued_size", &TenantSettings::queued_size, range(kibibytes(1), gibibytes(1 << 20)),
         "What they may take of the spool; likewise."),
@@ -216,6 +218,35 @@ constexpr auto kDeliveryKeys = std::tuple{
     not_available("port", "tls_min_version", "dane", "mta_sts", "prefer", "allow_networks"),
 };
 
+constexpr auto kAuthenticationKeys = std::tuple{
+    key("hashing_share", &AuthenticationSettings::hashing_share, range(1, 100),
+        "Percent of the machine's processor time that checking password hashes may take; beyond "
+        "it new logins wait, and the answer is 454 when too many do.")
+        .at_restart(),
+    key("hashing_queue", &AuthenticationSettings::hashing_queue, range(1, 100'000),
+        "Logins that wait for the check of a hash.")
+        .at_restart(),
+    key("remembered", &AuthenticationSettings::remembered, range(seconds(0), hours(24)),
+        "How long a password that was right needs no further check of its hash. A user who is "
+        "changed, disabled or removed is forgotten at once.")
+        .at_restart(),
+    key("failure_delay", &AuthenticationSettings::failure_delay, range(milliseconds(0), minutes(1)),
+        "How long after a wrong password the answer comes; it doubles with each further failure of "
+        "the address or the user, up to 30 seconds or this, whichever is longer.")
+        .at_restart(),
+    key("failure_window", &AuthenticationSettings::failure_window, range(seconds(1), hours(24)),
+        "How long failures are counted together.")
+        .at_restart(),
+    key("failures_per_address", &AuthenticationSettings::failures_per_address, range(1, 1'000'000),
+        "Failures in that time after which logins from a client address (of IPv6: from its /64) "
+        "are answered 421.")
+        .at_restart(),
+    key("failures_per_user", &AuthenticationSettings::failures_per_user, range(1, 1'000'000),
+        "Failures in that time after which logins of a user are answered 454, unless his password "
+        "is remembered.")
+        .at_restart(),
+};
+
 constexpr auto kAdminKeys = std::tuple{
     key("socket", &AdminSettings::socket,
         "The Unix socket through which commands such as `sluice queue` talk to the relay.")
@@ -232,7 +263,7 @@ constexpr auto kAdminKeys = std::tuple{
 constexpr auto kRelayKeys = std::tuple{
     key("include", &RelayConfig::include,
         "Files that are read after this one; patterns, relative to it. A key set twice is an "
-        "error; [[listener]], [[route]] and [[retry]] follow each other."),
+        "error; [[listener]], [[route]], [[retry]] and [[user]] follow each other."),
     key("hostname", &RelayConfig::hostname, "The relay's name in greetings, EHLO and Received.")
         .unset("the machine's full name"),
     key("spool", &RelayConfig::spool, "The directory that keeps accepted mail.").at_restart(),
@@ -253,6 +284,11 @@ constexpr auto kRelayKeys = std::tuple{
     key("run_as", &RelayConfig::run_as, "The user as which the relay runs once its ports are open.")
         .unset("the user who starts it")
         .at_restart(),
+    key("user_file", &RelayConfig::user_file,
+        "The file that `sluice user` edits: more [[user]] tables. A running relay takes over its "
+        "changes within a second; a file that is missing names no users.")
+        .unset("users.toml beside the spool directory")
+        .at_restart(),
     table("log", &RelayConfig::log, kLogKeys, "What is written about events, and where."),
     tables("listener", &RelayConfig::listeners, kListenerKeys,
            "Where mail comes in. At least one is needed."),
@@ -263,11 +299,14 @@ constexpr auto kRelayKeys = std::tuple{
            "Where mail goes. At least one is needed; a domain without a route is refused."),
     tables("retry", &RelayConfig::retries, kRetryKeys,
            "When a deferred message is tried again, for each class."),
+    tables("user", &RelayConfig::users, kUserKeys,
+           "Who may authenticate and submit. More users stand in user_file."),
+    table("authentication", &RelayConfig::authentication, kAuthenticationKeys,
+          "How logins are checked, and slowed down when they fail."),
     table("limits", &RelayConfig::limits, kLimitKeys, "What the relay takes at most."),
     table("delivery", &RelayConfig::delivery, kDeliveryKeys, "How mail is sent."),
     table("admin", &RelayConfig::admin, kAdminKeys, "How the running relay is asked."),
-    not_available("user_file", "user", "class", "dns", "dsn", "source", "pool", "shaping",
-                  "warmup"),
+    not_available("class", "dns", "dsn", "source", "pool", "shaping", "warmup"),
 };
 
 }  // namespace sluice::relay

@@ -12,6 +12,7 @@
 
 #include "core/config_value.h"
 #include "relay/tenant.h"
+#include "relay/user_rules.h"
 #include "smtp/address.h"
 
 namespace sluice::relay {
@@ -239,6 +240,8 @@ void check_config_rules(const RelayConfig& config, const ConfigNode& document,
   rules.check_tenants();
   rules.check_routes();
   rules.check_retries();
+  UserNames names;
+  check_user_rules(config.users, document, names, problems);
 }
 
 }  // namespace sluice::relay
