@@ -223,7 +223,7 @@ constexpr auto kAuthenticationKeys = std::tuple{
         "Percent of the machine's processor time that checking password hashes may take; beyond "
         "it new logins wait, and the answer is 454 when too many do.")
         .at_restart(),
-    key("hashing_queue", &AuthenticationSettings::hashing_queue, range(1, 100'000),
+    key("hashing_queue", &AuthenticationSettings::hashing_queue, range(1, 10'000),
         "Logins that wait for the check of a hash.")
         .at_restart(),
     key("remembered", &AuthenticationSettings::remembered, range(seconds(0), hours(24)),
