@@ -143,6 +143,52 @@ Result<void> Batch::store_records(const AcceptRequest& message, const EntryLocat
     accounting_.received += record.recipients;
     accounting_.queued += record.recipients;
   }
+  for (const LedgerEntry& entry : message.ledger) {
+    if (auto added = add_to_ledger(entry); !added) return added;
+  }
+  return {};
+}
+
+// A damaged counter begins anew: it limits nobody's mail that it should not.
+Result<void> Batch::add_to_ledger(const LedgerEntry& entry) {
+  SLUICE_TRY(found, transaction_->find(Table::ledger, entry.name));
+  LedgerEntry sum = entry;
+  if (found) {
+    const auto known = decode_ledger_row(entry.name, *found);
+    if (known) sum.amount += known->amount;
+  } else if (auto removed = remove_expired_counters(Clock().wall()); !removed) {
+    return removed;
+  }
+  return transaction_->put(Table::ledger, sum.name, encode_ledger_value(sum));
+}
+
+Result<void> Batch::set_ledger(const LedgerEntry& entry) {
+  if (entry.amount > 0) {
+    return transaction_->put(Table::ledger, entry.name, encode_ledger_value(entry));
+  }
+  auto removed = transaction_->remove(Table::ledger, entry.name);
+  if (!removed) return std::unexpected(std::move(removed).error());
+  return {};
+}
+
+// When a counter is new, as on the first message of a day: the old ones go, a bounded number at a
+// time.
+Result<void> Batch::remove_expired_counters(WallTime now) {
+  constexpr std::size_t kRemovedMax = 64;
+  SLUICE_TRY(cursor, Cursor::open(*transaction_, Table::ledger));
+  SLUICE_TRY(row, cursor->first());
+  std::vector<std::string> expired;
+  while (row && expired.size() < kRemovedMax) {
+    const auto entry = decode_ledger_row(row->key, row->value);
+    if (!entry || entry->expiry <= now) expired.emplace_back(row->key);
+    SLUICE_TRY(next, cursor->next());
+    row = next;
+  }
+  cursor.reset();
+  for (const std::string& name : expired) {
+    auto removed = transaction_->remove(Table::ledger, name);
+    if (!removed) return std::unexpected(std::move(removed).error());
+  }
   return {};
 }
 

@@ -60,6 +60,7 @@ class Batch {
 
   // New messages: packs, then a record for each envelope.
   Result<void> store(std::span<const std::unique_ptr<AcceptRequest>> messages);
+  Result<void> set_ledger(const LedgerEntry& entry);
   Result<void> store_part(const PartKey& key, const ByteChain& body);
   // Unless an envelope of the message exists.
   Result<void> remove_orphaned_parts(const MessageId& message);
@@ -90,6 +91,8 @@ class Batch {
   Result<void> store_pack(const PackPlan& plan, std::span<const AcceptRequest* const> messages);
   Result<void> store_records(const AcceptRequest& message, const EntryLocation& location);
   Result<void> store_name(std::uint32_t queue);
+  Result<void> add_to_ledger(const LedgerEntry& entry);
+  Result<void> remove_expired_counters(WallTime now);
   Result<void> defer(const EnvelopeOutcome& outcome, EnvelopeRecord record);
   Result<void> end_envelope(const EnvelopeKey& key, const EnvelopeRecord& record);
   Result<void> add_note(const EnvelopeKey& key, const AttemptNote& note);

@@ -33,7 +33,7 @@ Committer::Committer(const Environment& environment, const QueueNames& names, Pa
       names_(names),
       state_(std::move(state)),
       metrics_(registry_),
-      space_(environment, settings.disk_free),
+      space_(environment, settings.disk_free, settings.reserved_percent),
       growth_(environment),
       housekeeping_(state_.census, settings.compaction_delay),
       accounting_(state_.accounting) {
@@ -97,7 +97,9 @@ CommitPacing::Load Committer::load() const {
 
 // When the next commit of mail starts.
 Instant Committer::due(Instant now) {
-  if (is_finishing_ || !backlog_.flushes.empty() || !backlog_.parts.empty()) return now;
+  const bool is_urgent =
+      !backlog_.flushes.empty() || !backlog_.parts.empty() || !backlog_.ledger.empty();
+  if (is_finishing_ || is_urgent) return now;
   Instant due = Instant::far_future();
   if (!backlog_.messages.empty()) {
     due = pacing_.due(now, load());
@@ -121,7 +123,7 @@ Instant Committer::sleep(Instant now, Instant until) {
   }
   if (!intake_.prepare_sleep(messages, bytes)) return now;
   if (!answers_.flush()) until = std::min(until, now + kAnswerRetryInterval);
-  if (!space_.has_room()) until = std::min(until, space_.next_check());
+  if (!space_.has_room(Space::ordinary)) until = std::min(until, space_.next_check());
   return until;
 }
 
@@ -130,7 +132,9 @@ void Committer::commit_round(Instant now) {
   pacing_.started(now, round.messages.size());
   ++commits_since_housekeeping_;
   commits_since_outcomes_ = round.outcomes.empty() ? commits_since_outcomes_ + 1 : 0;
-  if (round.messages.empty() && round.parts.empty() && round.outcomes.empty()) {
+  const bool is_empty = round.messages.empty() && round.parts.empty() && round.ledger.empty() &&
+                        round.outcomes.empty();
+  if (is_empty) {
     answer(std::move(round), Result<void>());  // flushes of nothing
     return;
   }
@@ -156,6 +160,7 @@ Committer::Round Committer::gather(Instant now) {
   }
   const bool takes_outcomes = !backlog_.flushes.empty() || outcomes_are_due(now);
   round.flushes = std::exchange(backlog_.flushes, {});
+  round.ledger = std::exchange(backlog_.ledger, {});
   if (takes_outcomes) round.outcomes = outcomes_.take();
   return round;
 }
@@ -223,6 +228,9 @@ Result<void> Committer::write_once(const Round& round) {
     if (!done) return done;
   }
   if (auto stored = batch.store(round.messages); !stored) return stored;
+  for (const auto& request : round.ledger) {
+    if (auto set = batch.set_ledger(request->entry); !set) return set;
+  }
 
   // By key, so that neighbours on disk are changed together; those of one envelope as they came,
   // which is the order of their addresses.
@@ -264,7 +272,7 @@ void Committer::count(const BatchCounts& counts) {
   metrics_.quarantined.add(counts.quarantined.size());
   metrics_.queued_recipients.set(static_cast<std::int64_t>(state_.accounting.queued));
   space_.wrote(counts.bytes);
-  if (space_.has_room()) growth_.keep_ahead();
+  if (space_.has_room(Space::reserved)) growth_.keep_ahead();
   {
     const std::lock_guard lock(accounting_mutex_);
     accounting_ = state_.accounting;
@@ -365,6 +373,10 @@ void Committer::answer(Round round, const Result<void>& result) {
     message->finish(result);
     answers_.add(std::move(message));
   }
+  for (auto& request : round.ledger) {
+    request->finish(result);
+    answers_.add(std::move(request));
+  }
   for (auto& flush : round.flushes) {
     flush->finish(result);
     answers_.add(std::move(flush));
@@ -411,6 +423,7 @@ void Committer::refuse_everything() {
   std::ranges::move(backlog_.messages, std::back_inserter(round.messages));
   std::ranges::move(backlog_.parts, std::back_inserter(round.parts));
   round.flushes = std::exchange(backlog_.flushes, {});
+  round.ledger = std::exchange(backlog_.ledger, {});
   backlog_.messages.clear();
   backlog_.parts.clear();
   answer(std::move(round), std::unexpected(Error(ErrorCode::storage_failed, death_->sentence())));
@@ -420,10 +433,11 @@ void Committer::finish() {
   is_finishing_ = true;
   answers_.close();
   take_work();
-  while (!death_ &&
-         (!backlog_.messages.empty() || !backlog_.parts.empty() || outcomes_.size() > 0)) {
+  while (!death_ && (!backlog_.messages.empty() || !backlog_.parts.empty() ||
+                     !backlog_.ledger.empty() || outcomes_.size() > 0)) {
     const auto before = outcomes_.size();
-    const bool had_mail = !backlog_.messages.empty() || !backlog_.parts.empty();
+    const bool had_mail =
+        !backlog_.messages.empty() || !backlog_.parts.empty() || !backlog_.ledger.empty();
     commit_round(clock_.now());
     // A full disk takes no more: what is left is attempted again after the next start.
     if (!had_mail && outcomes_.size() >= before) break;

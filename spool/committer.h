@@ -37,6 +37,7 @@ inline constexpr Duration kFullRetryInterval = std::chrono::milliseconds(100);
 
 struct CommitterSettings {
   ByteCount disk_free;
+  unsigned reserved_percent;
   Duration compaction_delay;
 };
 
@@ -60,7 +61,7 @@ class Committer {
     if (intake_.push(std::move(work))) wake();
   }
   void record(EnvelopeOutcome outcome);
-  bool has_room() const { return space_.has_room(); }
+  bool has_room(Space space) const { return space_.has_room(space); }
   const OutcomeLog& outcomes() const { return outcomes_; }
   Accounting accounting() const;
   const MetricRegistry& metrics() const { return registry_; }
@@ -81,6 +82,7 @@ class Committer {
     std::vector<std::unique_ptr<AcceptRequest>> messages;
     std::vector<PartWork> parts;
     std::vector<std::unique_ptr<FlushRequest>> flushes;
+    std::vector<std::unique_ptr<LedgerRequest>> ledger;
     std::span<const EnvelopeOutcome> outcomes;
     std::size_t bytes = 0;
   };

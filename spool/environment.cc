@@ -18,7 +18,7 @@ namespace sluice::spool {
 namespace {
 
 constexpr std::array<const char*, kTables> kTableNames = {
-    "meta", "packs", "parts", "envelopes", "deferrals", "quarantine", "queues"};
+    "meta", "packs", "parts", "envelopes", "deferrals", "quarantine", "queues", "ledger"};
 // Without read-ahead: records and bodies share the file, and a walk over records would read bodies.
 constexpr unsigned kFlags = MDB_NOTLS | MDB_NORDAHEAD;
 constexpr unsigned kReadOnlyFlags = kFlags | MDB_RDONLY | MDB_NOLOCK;
@@ -217,13 +217,31 @@ Result<void> Environment::check_format(MDB_txn* transaction, Access access) {
   if (value.mv_size != sizeof(version))
     return fail(ErrorCode::corrupt, directory_ + ": the format version is damaged");
   std::memcpy(&version, value.mv_data, sizeof(version));
-  if (version <= kFormatVersion) return {};
+  if (version == kFormatVersion) return {};
+  if (version < kFormatVersion) return upgrade(transaction, version, access);
   return fail(
       ErrorCode::unsupported,
       fmt::format(
           "{} was written by a newer sluice (format {}, this one knows up to {}): run the newer "
           "version, or give this one another spool directory",
           directory_, version, kFormatVersion));
+}
+
+// The tables that an older format lacks are made like those of a new spool.
+Result<void> Environment::upgrade(MDB_txn* transaction, std::uint32_t from, Access access) {
+  if (access == Access::read_only) {
+    return fail(
+        ErrorCode::unsupported,
+        fmt::format("{} was written by an older sluice (format {}): start the relay with it "
+                    "once, which brings it up to format {}",
+                    directory_, from, kFormatVersion));
+  }
+  MDB_val key{.mv_size = kFormatKey.size(), .mv_data = const_cast<char*>(kFormatKey.data())};
+  std::uint32_t version = kFormatVersion;
+  MDB_val value{.mv_size = sizeof(version), .mv_data = &version};
+  const int status = mdb_put(transaction, table(Table::meta), &key, &value, 0);
+  if (status == 0) return {};
+  return std::unexpected(lmdb_error(directory_ + ": format version", status));
 }
 
 Environment::Extent Environment::extent() const {

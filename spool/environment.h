@@ -27,11 +27,13 @@ enum class Table : std::uint8_t {
   deferrals,   // the same key -> past attempts
   quarantine,  // the same key -> the record, as it was when damage was found
   queues,      // queue number -> its name
+  ledger,      // name -> a counter (spool/ledger.h)
 };
-inline constexpr std::size_t kTables = 7;
+inline constexpr std::size_t kTables = 8;
 
-// What this program writes, and the newest that it reads.
-inline constexpr std::uint32_t kFormatVersion = 1;
+// What this program writes, and the newest that it reads. 1 had no ledger; opened to be written, it
+// becomes 2.
+inline constexpr std::uint32_t kFormatVersion = 2;
 
 enum class Access : std::uint8_t { read_write, read_only };
 
@@ -79,6 +81,7 @@ class Environment {
                                                         ByteCount map_size, Access access);
   Result<void> open_map(ByteCount map_size, Access access);
   Result<void> open_tables(Access access);
+  Result<void> upgrade(MDB_txn* transaction, std::uint32_t from, Access access);
   Result<void> check_format(MDB_txn* transaction, Access access);
 
   std::string directory_;

@@ -35,6 +35,12 @@ bool Intake::push(std::unique_ptr<FlushRequest> flush) {
   return wakes(true);
 }
 
+bool Intake::push(std::unique_ptr<LedgerRequest> entry) {
+  const std::lock_guard lock(mutex_);
+  work_.ledger.push_back(std::move(entry));
+  return wakes(true);
+}
+
 bool Intake::push(std::vector<QuarantinedEnvelope> damaged) {
   const std::lock_guard lock(mutex_);
   std::ranges::move(damaged, std::back_inserter(work_.housekeeping.damaged));
@@ -69,6 +75,8 @@ void Intake::take_into(CommitterWork& work) {
   work_.parts.clear();
   std::ranges::move(work_.flushes, std::back_inserter(work.flushes));
   work_.flushes.clear();
+  std::ranges::move(work_.ledger, std::back_inserter(work.ledger));
+  work_.ledger.clear();
   work.housekeeping.add(std::exchange(work_.housekeeping, {}));
 }
 

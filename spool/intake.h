@@ -21,6 +21,7 @@ struct CommitterWork {
   std::deque<std::unique_ptr<AcceptRequest>> messages;
   std::deque<PartWork> parts;  // in the order they came: a removal follows its parts
   std::vector<std::unique_ptr<FlushRequest>> flushes;
+  std::vector<std::unique_ptr<LedgerRequest>> ledger;
   HousekeepingWork housekeeping;
 };
 
@@ -30,6 +31,7 @@ class Intake {
   [[nodiscard]] bool push(std::unique_ptr<AcceptRequest> message);
   [[nodiscard]] bool push(PartWork part);
   [[nodiscard]] bool push(std::unique_ptr<FlushRequest> flush);
+  [[nodiscard]] bool push(std::unique_ptr<LedgerRequest> entry);
   [[nodiscard]] bool push(std::vector<QuarantinedEnvelope> damaged);
   [[nodiscard]] bool push(CompactedPacks packs);
   [[nodiscard]] bool push(RecoveredPartition recovered);

@@ -13,6 +13,7 @@ namespace sluice::spool {
 struct Partition::Found {
   PartitionState state;
   SpoolAtStart at_start;
+  std::vector<LedgerEntry> ledger;
 };
 
 namespace {
@@ -46,6 +47,20 @@ Result<std::vector<std::uint32_t>> load_names(const Transaction& transaction, Qu
   return numbers;
 }
 
+// Without what is damaged: a counter begins anew, and `sluice spool verify` tells of it.
+Result<std::vector<LedgerEntry>> load_ledger(const Transaction& transaction, WallTime now) {
+  std::vector<LedgerEntry> entries;
+  SLUICE_TRY(cursor, Cursor::open(transaction, Table::ledger));
+  SLUICE_TRY(row, cursor->first());
+  while (row) {
+    auto entry = decode_ledger_row(row->key, row->value);
+    if (entry && entry->expiry > now) entries.push_back(*std::move(entry));
+    SLUICE_TRY(next, cursor->next());
+    row = next;
+  }
+  return entries;
+}
+
 // Before new parts come: afterwards a part without an envelope may be one that is just arriving.
 Result<std::vector<MessageId>> find_messages_with_parts(const Transaction& transaction) {
   std::vector<MessageId> messages;
@@ -68,10 +83,12 @@ Result<Partition::Found> Partition::look(const Environment& environment, QueueNa
   SLUICE_TRY(first_pack, first_free_pack(*transaction));
   SLUICE_TRY(queues, load_names(*transaction, names));
   SLUICE_TRY(messages, find_messages_with_parts(*transaction));
+  SLUICE_TRY(ledger, load_ledger(*transaction, Clock().wall()));
   Found found{.state = PartitionState(first_pack),
               .at_start = {.first_new_pack = first_pack,
                            .messages_with_parts = std::move(messages),
-                           .queues = std::move(queues)}};
+                           .queues = std::move(queues)},
+              .ledger = std::move(ledger)};
   found.state.accounting = accounting;
   return found;
 }
@@ -93,8 +110,11 @@ Partition::Partition(std::unique_ptr<Environment> environment, Found found,
                      MemoryBudget& read_budget)
     : environment_(std::move(environment)),
       at_start_(std::move(found.at_start)),
+      ledger_at_start_(std::move(found.ledger)),
       committer_(*environment_, names, std::move(found.state),
-                 {.disk_free = settings.disk_free, .compaction_delay = settings.compaction_delay}),
+                 {.disk_free = settings.disk_free,
+                  .reserved_percent = settings.reserved_percent,
+                  .compaction_delay = settings.compaction_delay}),
       reader_(*environment_, committer_.outcomes(), names, read_budget) {}
 
 Partition::~Partition() {

@@ -29,6 +29,7 @@ class Partition {
              std::function<void()> on_all_envelopes);
   void stop();
 
+  const std::vector<LedgerEntry>& ledger_at_start() const { return ledger_at_start_; }
   Committer& committer() { return committer_; }
   Reader& reader() { return reader_; }
   const Committer& committer() const { return committer_; }
@@ -42,6 +43,7 @@ class Partition {
 
   std::unique_ptr<Environment> environment_;
   SpoolAtStart at_start_;
+  std::vector<LedgerEntry> ledger_at_start_;
   Committer committer_;
   Reader reader_;
   std::unique_ptr<Worker> committer_worker_;

@@ -197,14 +197,21 @@ std::uint16_t guess_pending(std::string_view bytes) {
   return std::clamp<std::uint16_t>(reader.take<std::uint16_t>(), 1, kRecipientsPerEnvelopeMax);
 }
 
+std::uint32_t share_of(std::uint64_t bytes, std::size_t envelopes) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes / envelopes, UINT32_MAX));
+}
+
 WaitingEnvelope waiting_envelope(const EnvelopeKey& key, const EnvelopeRecord& record) {
-  return WaitingEnvelope{.key = key,
-                         .queue = record.queue,
-                         .next_attempt = record.next_attempt,
-                         .expiry = record.expiry,
-                         .attempts = record.attempts,
-                         .recipients_pending = record.pending(),
-                         .klass = record.klass};
+  return WaitingEnvelope{
+      .key = key,
+      .klass = record.klass,
+      .queue = record.queue,
+      .next_attempt = record.next_attempt,
+      .expiry = record.expiry,
+      .attempts = record.attempts,
+      .recipients_pending = record.pending(),
+      .size =
+          share_of(record.location.bytes + record.body_parts * kBodyPartBytes, record.envelopes)};
 }
 
 std::string encode_attempts(std::span<const AttemptNote> notes) {

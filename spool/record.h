@@ -95,6 +95,9 @@ Result<EnvelopeRecord> decode_record(std::string_view bytes);
 // quarantined, which must move some number.
 std::uint16_t guess_pending(std::string_view bytes);
 
+// What one of so many envelopes counts for.
+std::uint32_t share_of(std::uint64_t bytes, std::size_t envelopes);
+
 WaitingEnvelope waiting_envelope(const EnvelopeKey& key, const EnvelopeRecord& record);
 
 // At most kAttemptsKept notes, oldest first; texts are cut to their bounds.

@@ -61,6 +61,12 @@ struct AcceptRequest final : AwaitedRequest<void> {
   std::shared_ptr<const ByteChain> body;  // null: in parts
   std::uint64_t body_bytes = 0;
   std::uint16_t body_parts = 0;
+  std::vector<LedgerEntry> ledger;
+};
+struct LedgerRequest final : AwaitedRequest<void> {
+  LedgerRequest(Shard& shard, Waiter& waiter, LedgerEntry set)
+      : AwaitedRequest(shard, waiter), entry(std::move(set)) {}
+  LedgerEntry entry;
 };
 struct FlushRequest final : AwaitedRequest<void> {
   using AwaitedRequest::AwaitedRequest;

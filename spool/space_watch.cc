@@ -15,8 +15,9 @@ constexpr ByteCount kDiskFullBytes = mebibytes(1);
 
 }  // namespace
 
-SpaceWatch::SpaceWatch(const Environment& environment, ByteCount disk_free)
-    : environment_(environment), disk_free_(disk_free) {}
+SpaceWatch::SpaceWatch(const Environment& environment, ByteCount disk_free,
+                       unsigned reserved_percent)
+    : environment_(environment), disk_free_(disk_free), reserved_percent_(reserved_percent) {}
 
 void SpaceWatch::check_if_due(Instant now) {
   if (now >= next_check() || bytes_since_check_ > map_bytes_ / 100) check(now);
@@ -36,17 +37,27 @@ void SpaceWatch::check(Instant now) {
   const auto reserve = std::max(use->total / 100 * kReservePercent, kReserveMin.value());
   bytes_max_ = use->total - std::min(use->total, reserve);
   const auto room = std::min(use->total / 100 * kRoomPercent, bytes_max_);
-  set_room(use->used <= room && disk_has_room());
+  const bool has_room = use->used <= room && disk_has_room(disk_free_.value());
+  const auto ordinary = room - std::min(room, use->total / 100 * reserved_percent_);
+  const auto disk_reserve = disk_free_.value() / 100 * reserved_percent_;
+  set_room(Space::reserved, has_room);
+  set_room(Space::ordinary,
+           has_room && use->used <= ordinary && disk_has_room(disk_free_.value() + disk_reserve));
 }
 
-void SpaceWatch::refused() { set_room(false); }
+void SpaceWatch::refused() {
+  set_room(Space::reserved, false);
+  set_room(Space::ordinary, false);
+}
 
-void SpaceWatch::set_room(bool has_room) {
-  if (has_room_.exchange(has_room, std::memory_order_relaxed) == has_room) return;
+void SpaceWatch::set_room(Space space, bool has_room) {
+  auto& known = space == Space::reserved ? has_room_ : has_ordinary_room_;
+  if (known.exchange(has_room, std::memory_order_relaxed) == has_room) return;
+  const std::string_view mail = space == Space::reserved ? "all" : "ordinary";
   if (has_room) {
-    SLUICE_LOG(info, "spool_has_room", {"directory", environment_.directory()});
+    SLUICE_LOG(info, "spool_has_room", {"directory", environment_.directory()}, {"mail", mail});
   } else {
-    SLUICE_LOG(warning, "spool_full", {"directory", environment_.directory()},
+    SLUICE_LOG(warning, "spool_full", {"directory", environment_.directory()}, {"mail", mail},
                {"map_used", bytes_used_ + bytes_since_check_}, {"map_total", map_bytes_});
   }
 }
@@ -62,13 +73,13 @@ bool SpaceWatch::is_disk_full() const {
   return available && *available < kDiskFullBytes.value();
 }
 
-bool SpaceWatch::disk_has_room() const {
+bool SpaceWatch::disk_has_room(std::uint64_t wanted) const {
   const auto available = disk_available();
   if (!available) return true;  // the commit will tell
-  if (*available >= disk_free_.value()) return true;
+  if (*available >= wanted) return true;
   // Mail that fits into what ended takes nothing from the disk.
   const auto reusable = environment_.reusable_bytes();
-  return reusable && *available + *reusable >= disk_free_.value();
+  return reusable && *available + *reusable >= wanted;
 }
 
 }  // namespace sluice::spool

@@ -1,9 +1,9 @@
 // SpaceWatch: whether the partition has room for new mail, seen about once per second.
 //
-// New mail stops at 90 % of the map, or when the file system and the reusable part of the file have
-// less free than the operator wants to keep; what remains is for the outcomes of what was accepted,
-// which need a little space themselves. check() belongs to the committer's thread; the answers are
-// for any.
+// New mail stops at 90 % of the map (ordinary mail before that, by what is reserved), or when the
+// file system and the reusable part of the file have less free than the operator wants to keep;
+// what remains is for the outcomes of what was accepted, which need a little space themselves.
+// check() belongs to the committer's thread; the answers are for any.
 #pragma once
 
 #include <atomic>
@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "spool/environment.h"
+#include "spool/spool.h"
 
 namespace sluice::spool {
 
@@ -21,7 +22,7 @@ inline constexpr Duration kSpaceCheckInterval = std::chrono::seconds(1);
 
 class SpaceWatch {
  public:
-  SpaceWatch(const Environment& environment, ByteCount disk_free);
+  SpaceWatch(const Environment& environment, ByteCount disk_free, unsigned reserved_percent);
 
   void check(Instant now);
   // Looks again when a second has passed or a hundredth of the map was written.
@@ -37,21 +38,26 @@ class SpaceWatch {
   bool is_disk_full() const;
   // New mail did not fit: there is no room until the next look finds some.
   void refused();
-  bool has_room() const { return has_room_.load(std::memory_order_relaxed); }
+  bool has_room(Space space) const {
+    return (space == Space::reserved ? has_room_ : has_ordinary_room_)
+        .load(std::memory_order_relaxed);
+  }
 
  private:
   std::optional<std::uint64_t> disk_available() const;
-  bool disk_has_room() const;
-  void set_room(bool has_room);  // told when it changes
+  bool disk_has_room(std::uint64_t wanted) const;
+  void set_room(Space space, bool has_room);  // told when it changes
 
   const Environment& environment_;
   ByteCount disk_free_;
+  unsigned reserved_percent_;
   Instant last_check_{0};
   std::uint64_t bytes_since_check_ = 0;
   std::uint64_t map_bytes_ = 0;
   std::uint64_t bytes_used_ = 0;
   std::uint64_t bytes_max_ = UINT64_MAX;  // without the reserve
   std::atomic<bool> has_room_{true};
+  std::atomic<bool> has_ordinary_room_{true};
 };
 
 }  // namespace sluice::spool

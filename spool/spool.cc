@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <map>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -14,6 +16,7 @@
 #include "spool/lock_file.h"
 #include "spool/partition.h"
 #include "spool/queue_names.h"
+#include "spool/record.h"
 #include "spool/spool_directory.h"
 
 namespace sluice::spool {
@@ -27,7 +30,14 @@ unsigned partitions_wanted(const SpoolSettings& settings) {
   return std::clamp(std::thread::hardware_concurrency() / kCoresPerPartition, 1U, kPartitionsMax);
 }
 
+bool is_good_name(const LedgerEntry& entry) {
+  return !entry.name.empty() && entry.name.size() <= kLedgerNameBytesMax;
+}
+
 Result<void> check_bounds(const NewMessage& message) {
+  SLUICE_ASSERT(message.ledger.size() <= kLedgerEntriesPerMessageMax, "a few counters at most");
+  SLUICE_ASSERT(std::ranges::all_of(message.ledger, is_good_name), "names are ours");
+
   if (message.envelopes.empty() || message.envelopes.size() > kEnvelopesPerMessageMax) {
     return fail(ErrorCode::limit_exceeded,
                 fmt::format("a message has 1 to {} envelopes", kEnvelopesPerMessageMax));
@@ -67,7 +77,7 @@ class DirectorySpool final : public Spool {
   PartitionId partition_of(ShardId shard) const override {
     return static_cast<PartitionId>(shard.value() % partitions_active_);
   }
-  bool has_room() const override;
+  bool has_room(Space space) const override;
   std::unique_ptr<IncomingBody> begin_body(Shard& shard, MessageId id) override;
   Task<Result<AcceptedMessage>> accept(Shard& shard, NewMessage message) override;
   Task<Result<StoredEnvelope>> read(Shard& shard, EnvelopeKey key, ReadBody body) override;
@@ -76,6 +86,8 @@ class DirectorySpool final : public Spool {
   Task<Result<void>> record(Shard& shard, EnvelopeOutcome outcome) override;
   Task<Result<void>> flush(Shard& shard) override;
   Task<Result<std::vector<EnvelopeDetails>>> inspect(Shard& shard, MessageId id) override;
+  Task<Result<void>> set_ledger(Shard& shard, LedgerEntry entry) override;
+  const std::vector<LedgerEntry>& ledger_at_start() const override { return ledger_at_start_; }
   std::uint32_t queue_number(std::string_view name) override { return names_.number(name); }
   std::string queue_name(std::uint32_t number) const override { return names_.name(number); }
   Accounting accounting() const override;
@@ -83,6 +95,7 @@ class DirectorySpool final : public Spool {
   void stop() override;
 
  private:
+  void sum_ledgers();
   Partition* find(const MessageId& id) { return partitions_[id.partition()].get(); }
   std::unique_ptr<AcceptRequest> make_request(Shard& shard, AcceptRequest::Waiter& waiter,
                                               NewMessage& message);
@@ -92,6 +105,7 @@ class DirectorySpool final : public Spool {
   Executor& executor_;
   MemoryBudget& budget_;
   QueueNames names_;
+  std::vector<LedgerEntry> ledger_at_start_;
   std::array<std::unique_ptr<Partition>, 256> partitions_;  // by id; null: there is none
   unsigned partitions_active_ = 0;                          // new mail goes to the first
   std::atomic<unsigned> partitions_recovering_{0};
@@ -111,7 +125,20 @@ Result<void> DirectorySpool::open_partitions(const SpoolSettings& settings,
     SLUICE_TRY(partition, Partition::open(directory, settings, names_, read_budget));
     partitions_[id] = std::move(partition);
   }
+  sum_ledgers();
   return {};
+}
+
+void DirectorySpool::sum_ledgers() {
+  std::map<std::string, LedgerEntry> sums;
+  for (const auto& partition : partitions_) {
+    if (partition == nullptr) continue;
+    for (const LedgerEntry& entry : partition->ledger_at_start()) {
+      const auto [sum, is_new] = sums.emplace(entry.name, entry);
+      if (!is_new) sum->second.amount += entry.amount;
+    }
+  }
+  for (auto& [name, entry] : sums) ledger_at_start_.push_back(std::move(entry));
 }
 
 void DirectorySpool::start(Callbacks callbacks) {
@@ -130,9 +157,9 @@ void DirectorySpool::start(Callbacks callbacks) {
   }
 }
 
-bool DirectorySpool::has_room() const {
+bool DirectorySpool::has_room(Space space) const {
   for (unsigned id = 0; id < partitions_active_; ++id) {
-    if (!partitions_[id]->committer().has_room()) return false;
+    if (!partitions_[id]->committer().has_room(space)) return false;
   }
   return true;
 }
@@ -150,6 +177,7 @@ std::unique_ptr<AcceptRequest> DirectorySpool::make_request(Shard& shard,
   request->id = message.id;
   request->metadata = std::move(message.metadata);
   request->envelopes = std::move(message.envelopes);
+  request->ledger = std::move(message.ledger);
   request->queues.reserve(request->envelopes.size());
   for (const auto& envelope : request->envelopes)
     request->queues.push_back(names_.number(envelope.queue));
@@ -233,6 +261,15 @@ Task<Result<void>> DirectorySpool::flush(Shard& shard) {
   co_return flushed;
 }
 
+// What is set stands in the first partition, whichever shard sets it.
+Task<Result<void>> DirectorySpool::set_ledger(Shard& shard, LedgerEntry entry) {
+  SLUICE_ASSERT(is_good_name(entry), "names are ours");
+  Completion<Result<void>> done(shard);
+  partitions_[0]->committer().submit(
+      std::make_unique<LedgerRequest>(shard, done, std::move(entry)));
+  co_return co_await done.wait();
+}
+
 Task<Result<std::vector<EnvelopeDetails>>> DirectorySpool::inspect(Shard& shard, MessageId id) {
   auto* const partition = find(id);
   if (partition == nullptr) co_return fail(ErrorCode::not_found, "the spool has no such partition");
@@ -267,6 +304,13 @@ void DirectorySpool::stop() {
 }
 
 }  // namespace
+
+std::uint32_t envelope_size(const NewMessage& message) {
+  std::uint64_t bytes = message.metadata.size();
+  for (const NewEnvelope& envelope : message.envelopes) bytes += envelope.metadata.size();
+  if (message.body != nullptr) bytes += message.body->size();
+  return share_of(bytes, std::max<std::size_t>(1, message.envelopes.size()));
+}
 
 Result<std::unique_ptr<Spool>> Spool::open(const SpoolSettings& settings, Executor& executor,
                                            MemoryBudget& budget, MemoryBudget& read_budget) {

@@ -25,6 +25,7 @@
 #include "core/ids.h"
 #include "core/metrics.h"
 #include "core/task.h"
+#include "spool/ledger.h"
 #include "spool/message_id.h"
 
 namespace sluice {
@@ -45,6 +46,7 @@ struct SpoolSettings {
   unsigned partitions = 0;             // 0: one per four cores
   ByteCount size = gibibytes(64);      // map of each partition
   ByteCount disk_free = gibibytes(1);  // below it: storage_full
+  unsigned reserved_percent = 0;       // of both, for Space::reserved; at most 90
   // How long a pack lies nearly empty before what is left in it is moved; most end by themselves.
   Duration compaction_delay = std::chrono::seconds(10);
 };
@@ -69,11 +71,15 @@ class IncomingBody {
   virtual std::uint64_t size() const = 0;
 };
 
+// Who may use the reserved part of the spool: the last of the map and of the disk.
+enum class Space : std::uint8_t { ordinary, reserved };
+
 struct NewMessage {
   MessageId id;
   std::string metadata;  // opaque, shared by the envelopes: reverse-path, trace header
   std::vector<NewEnvelope> envelopes;
   std::unique_ptr<IncomingBody> body;
+  std::vector<LedgerEntry> ledger = {};  // added to its counters, by the same commit
 };
 
 struct AcceptedMessage {
@@ -114,13 +120,15 @@ struct EnvelopeOutcome {
 // An envelope as the queues need it: no recipients, no body.
 struct WaitingEnvelope {
   EnvelopeKey key;
+  std::uint8_t klass;
   std::uint32_t queue;  // number; names by queue_name()
   WallTime next_attempt;
   WallTime expiry;
   std::uint16_t attempts;
   std::uint16_t recipients_pending;
-  std::uint8_t klass;
+  std::uint32_t size;  // its part of what the message takes in the spool, in bytes
 };
+static_assert(sizeof(MessageId) == 16);
 
 // An envelope read back for an attempt.
 struct StoredEnvelope {
@@ -152,6 +160,9 @@ struct Accounting {
 
 enum class ReadBody : std::uint8_t { yes, no };
 
+// What an envelope of this message counts for, in bytes: as WaitingEnvelope::size.
+std::uint32_t envelope_size(const NewMessage& message);
+
 class Spool {
  public:
   // Locks the directory (created with mode 0750), opens every partition found, creates what the
@@ -176,8 +187,9 @@ class Spool {
   // The partition that serves a shard's new mail.
   virtual PartitionId partition_of(ShardId shard) const = 0;
 
-  // Whether new mail is taken: false at 90 % of the map or below disk_free. Cheap; any thread.
-  virtual bool has_room() const = 0;
+  // Whether new mail is taken: false at 90 % of the map or below disk_free; for ordinary mail,
+  // reserved_percent before that. Cheap; any thread.
+  virtual bool has_room(Space space) const = 0;
 
   virtual std::unique_ptr<IncomingBody> begin_body(Shard& shard, MessageId id) = 0;
 
@@ -200,6 +212,11 @@ class Spool {
 
   // All envelopes of a message that are queued; not_found when none is.
   virtual Task<Result<std::vector<EnvelopeDetails>>> inspect(Shard& shard, MessageId id) = 0;
+
+  // Sets a counter; an amount of 0 removes it. Returns when that is on disk. Cannot be cancelled.
+  virtual Task<Result<void>> set_ledger(Shard& shard, LedgerEntry entry) = 0;
+  // Every counter as it stood when the spool was opened, by its name, what expired left out.
+  virtual const std::vector<LedgerEntry>& ledger_at_start() const = 0;
 
   // Number and name of queues: "campaign:tenant@domain". Any thread.
   virtual std::uint32_t queue_number(std::string_view name) = 0;

@@ -13,12 +13,13 @@ inline spool::WaitingEnvelope waiting_envelope(std::uint8_t number, std::uint16_
   std::array<std::uint8_t, 16> bytes{};
   bytes[15] = number;
   return {.key = {.message = spool::MessageId::from_bytes(bytes), .ordinal = 0},
+          .klass = 0,
           .queue = 0,
           .next_attempt = WallTime(0),
           .expiry = WallTime(1'000'000),
           .attempts = 0,
           .recipients_pending = recipients,
-          .klass = 0};
+          .size = 0};
 }
 
 inline int number_of(const spool::WaitingEnvelope& waiting) {

@@ -40,12 +40,13 @@ class FakeSpool : public spool::Spool {
   std::optional<Error> accept_failure;
   std::string body;  // of the last message
   std::vector<spool::NewMessage> accepted;
+  std::vector<spool::LedgerEntry> ledger;  // what was set
   bool holds_commits = false;    // accept() does not answer meanwhile
   std::size_t commits_held = 0;  // how many wait for that
 
   void start(Callbacks) override {}
   spool::PartitionId partition_of(ShardId) const override { return 0; }
-  bool has_room() const override { return is_roomy; }
+  bool has_room(spool::Space) const override { return is_roomy; }
   std::unique_ptr<spool::IncomingBody> begin_body(Shard&, spool::MessageId) override {
     return std::make_unique<FakeBody>(body, append_failure);
   }
@@ -75,6 +76,11 @@ class FakeSpool : public spool::Spool {
   Task<Result<std::vector<spool::EnvelopeDetails>>> inspect(Shard&, spool::MessageId) override {
     co_return fail(ErrorCode::not_found, "the fake gives nothing back");
   }
+  Task<Result<void>> set_ledger(Shard&, spool::LedgerEntry entry) override {
+    ledger.push_back(std::move(entry));
+    co_return Result<void>();
+  }
+  const std::vector<spool::LedgerEntry>& ledger_at_start() const override { return ledger; }
   std::uint32_t queue_number(std::string_view name) override {
     return queues_.emplace(std::string(name), static_cast<std::uint32_t>(queues_.size()))
         .first->second;

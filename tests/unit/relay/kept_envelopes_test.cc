@@ -21,12 +21,13 @@ class KeptEnvelopesTest : public testing::Test {
     auto body = std::make_shared<ByteChain>(budget_);
     EXPECT_TRUE(body->append("hello\r\n"));
     return LoadedEnvelope{.waiting = {.key = key(number),
+                                      .klass = 0,
                                       .queue = 0,
                                       .next_attempt = WallTime(0),
                                       .expiry = WallTime(0),
                                       .attempts = 0,
                                       .recipients_pending = 1,
-                                      .klass = 0},
+                                      .size = 0},
                           .message = {},
                           .recipients = {"r@example.net"},
                           .pending = {0},

@@ -39,7 +39,7 @@ class FullTest : public testing::Test {
 TEST_F(FullTest, RefusesNewMailAndKeepsWhatItHas) {
   const auto keys = fill(100'000);
   EXPECT_GT(keys.size(), 40U);
-  EXPECT_FALSE(harness_.spool().has_room());
+  EXPECT_FALSE(harness_.spool().has_room(Space::reserved));
   for (std::size_t i = 0; i < keys.size(); ++i) {
     ASSERT_EQ(harness_.read_body(keys[i]).value(), pattern(100'000, i));
   }
@@ -50,7 +50,7 @@ TEST_F(FullTest, StillRecordsOutcomesAndThenAcceptsAgain) {
   for (const auto& key : keys) ASSERT_TRUE(harness_.record(delivered(key)));
   ASSERT_TRUE(harness_.flush());
   EXPECT_EQ(harness_.spool().accounting().queued, 0U);
-  EXPECT_TRUE(SpoolHarness::eventually([this] { return harness_.spool().has_room(); }));
+  EXPECT_TRUE(SpoolHarness::eventually([this] { return harness_.spool().has_room(Space::reserved); }));
   EXPECT_TRUE(harness_.accept({.body = pattern(100'000, 1)}));
 }
 
@@ -85,7 +85,7 @@ TEST_F(FullTest, HasNoRoomBelowTheFreeSpaceToKeepAndLetsOutWhatItHas) {
   settings.disk_free = ByteCount(UINT64_MAX);  // no disk has it
   SpoolHarness greedy(settings);
   ASSERT_TRUE(greedy.open());
-  EXPECT_FALSE(greedy.spool().has_room());
+  EXPECT_FALSE(greedy.spool().has_room(Space::reserved));
   EXPECT_EQ(greedy.read_body(key).value(), "kept");
   ASSERT_TRUE(greedy.record(delivered(key)));
   ASSERT_TRUE(greedy.flush());

@@ -7,12 +7,13 @@ namespace sluice::relay {
 QueuedEnvelope row_of(const Site& site, EnvelopeState state) {
   const spool::EnvelopeKey none{.message = spool::MessageId::from_bytes({}), .ordinal = 0};
   return QueuedEnvelope{.waiting = {.key = none,
+                                    .klass = 0,
                                     .queue = 0,
                                     .next_attempt = WallTime(0),
                                     .expiry = WallTime(0),
                                     .attempts = 0,
                                     .recipients_pending = 0,
-                                    .klass = 0},
+                                    .size = 0},
                         .queue = {},
                         .route = site.name(),
                         .state = state,
