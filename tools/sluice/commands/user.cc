@@ -11,18 +11,16 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "commands/new_password.h"
 #include "commands/text_table.h"
+#include "commands/user_key_options.h"
 #include "core/config_file.h"
-#include "core/config_reader.h"
 #include "relay/config.h"
 #include "relay/user_file.h"
-#include "relay/user_keys.h"
 
 namespace sluice::commands {
 namespace {
@@ -121,90 +119,6 @@ void run_as(CLI::App& command, ExitStatus& status, Action action) {
     status.value = kExitFailed;
   });
 }
-
-// What `add` takes of a user: the keys of [[user]] as options, checked as the file's are.
-class UserKeyOptions {
- public:
-  void add_to(CLI::App& command) {
-    add_list(command, "--sender", "senders",
-             "Reverse-path that the user may send with, such as \"*@example.com\"; several may be "
-             "given.");
-    command.get_option("--sender")->required();
-    add_list(command, "--from", "from", "The same for From: addresses. Default: as --sender.");
-    add_list(command, "--network", "networks", "Network he may come from. Default: anywhere.");
-    add_list(command, "--class", "classes", "Class that his messages may claim.");
-    add_list(command, "--pool", "pools", "Pool that his messages may claim.");
-    add_text(command, "--tenant", "tenant", "The tenant to whom his mail belongs.");
-    add_text(command, "--accept-rate", "accept_rate", "Recipients, such as \"1,000/min\".");
-    add_text(command, "--message-size", "message_size", "Largest message, such as \"10MB\".");
-    command.add_option("--recipients", recipients_, "Recipients of one message.");
-    command.add_flag("--null-sender", null_sender_, "He may send with the reverse-path <>.");
-    command.add_flag("--disabled", is_disabled_, "He may not authenticate until `user enable`.");
-  }
-
-  Result<UserSettings> read(const std::string& name) const {
-    ConfigProblems problems;
-    UserSettings user;
-    user.name = name;
-    read_config_table(document(), {}, relay::kUserKeys, user, problems);
-    if (problems.empty()) return user;
-    return fail(ErrorCode::invalid_argument, join_problems(problems.sorted()));
-  }
-
- private:
-  struct Text {
-    std::string option;
-    std::string key;
-    std::vector<std::string> values;
-    bool is_list;
-  };
-
-  void add_option(CLI::App& command, Text text, const char* help) {
-    Text& kept = *texts_.emplace_back(std::make_unique<Text>(std::move(text)));
-    command.add_option(kept.option, kept.values, help)->allow_extra_args(false);
-  }
-  void add_list(CLI::App& command, const char* option, const char* key, const char* help) {
-    add_option(command, {option, key, {}, true}, help);
-  }
-  void add_text(CLI::App& command, const char* option, const char* key, const char* help) {
-    add_option(command, {option, key, {}, false}, help);
-  }
-
-  ConfigNode document() const {
-    ConfigNode root = ConfigNode::of_table({});
-    for (const auto& text : texts_) {
-      if (text->values.empty()) continue;
-      const ConfigPlace place{text->option};
-      if (!text->is_list) {
-        root.add(text->key, ConfigNode::of_text(text->values.back(), place));
-        continue;
-      }
-      ConfigNode& list = root.add(text->key, ConfigNode::of_list(place));
-      for (const auto& value : text->values)
-        list.items.push_back(ConfigNode::of_text(value, place));
-    }
-    if (recipients_) add_number(root, "recipients_per_message", "--recipients", *recipients_);
-    add_flag(root, "null_sender", null_sender_);
-    add_flag(root, "enabled", !is_disabled_);
-    return root;
-  }
-  static void add_number(ConfigNode& root, const char* key, const char* option,
-                         std::int64_t value) {
-    ConfigNode& node = root.add(key, ConfigNode::of_text({}, {option}));
-    node.kind = ConfigNode::Kind::integer;
-    node.integer = value;
-  }
-  static void add_flag(ConfigNode& root, const char* key, bool value) {
-    ConfigNode& node = root.add(key, ConfigNode::of_text({}, {}));
-    node.kind = ConfigNode::Kind::boolean;
-    node.boolean = value;
-  }
-
-  std::vector<std::unique_ptr<Text>> texts_;  // CLI11 keeps references
-  std::optional<std::int64_t> recipients_;
-  bool null_sender_ = false;
-  bool is_disabled_ = false;
-};
 
 // A user as the file would hold him, with everything that is wrong with him.
 Result<void> check_user(const UserSettings& user) {
