@@ -187,6 +187,7 @@ bool ServerSession::State::pass_on(std::string_view command, const Reply& answer
     replies_.push(answer);
   } else {
     reject(command, answer);
+    is_closing_ = is_closing_ || answer.is_closing();
   }
   return answer.is_positive();
 }

@@ -114,7 +114,6 @@ Task<void> ServerSession::State::authenticate(std::string_view argument) {
   const Credentials credentials = exchange.take();
   const Reply answer = co_await handler_.on_authenticate(client_, credentials);
   if (pass_on(name, answer)) client_.user = credentials.user;
-  if (answer.is_closing()) is_closing_ = true;
 }
 
 std::optional<Reply> ServerSession::State::refuse_auth() const {

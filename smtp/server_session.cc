@@ -120,7 +120,6 @@ Task<void> ServerSession::State::greet() {
   const Reply answer = co_await handler_.on_connect(client_);
   pass_on("connect", greeting(settings_, answer));
   is_refused_ = !answer.is_positive();
-  is_closing_ = answer.is_closing();
 }
 
 Task<void> ServerSession::State::serve_command() {

@@ -31,6 +31,8 @@ struct SluiceHeaders {
   std::string pool;                // X-Sluice-Pool
   std::optional<Duration> expiry;  // X-Sluice-Expiry: "4h", from the arrival on
   bool is_engaged = false;         // X-Sluice-Engaged: yes or no
+
+  friend bool operator==(const SluiceHeaders&, const SluiceHeaders&) = default;
 };
 
 std::expected<SluiceHeaders, Reply> read_sluice_headers(std::span<const HeaderField> fields);

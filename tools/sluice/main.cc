@@ -7,6 +7,7 @@
 #include "commands/drain.h"
 #include "commands/queue.h"
 #include "commands/release.h"
+#include "commands/reload.h"
 #include "commands/serve.h"
 #include "commands/spool.h"
 #include "commands/tenant.h"
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
   add_release_command(app, status);
   add_drain_command(app, status);
   add_tenant_command(app, status);
+  add_reload_command(app, status);
   add_spool_command(app, status);
   add_user_command(app, status);
   add_version_command(app);

@@ -47,6 +47,25 @@ TEST(Tenant, ASuspensionConcernsItsPartAlone) {
   EXPECT_TRUE(tenant.is_suspended(TenantPart::reception));
 }
 
+TEST(Tenant, FoldsTheCampaignsBeyondItsLimit) {
+  constexpr WallTime kNow(1'000'000);
+  Tenant tenant("acme");
+  for (std::size_t i = 0; i < kCampaignsMax; ++i) {
+    const std::string name = "c" + std::to_string(i);
+    EXPECT_EQ(tenant.campaign(name, kNow), name);
+  }
+  EXPECT_EQ(tenant.campaign("one-more", kNow), kOtherCampaigns);
+  EXPECT_EQ(tenant.campaign("c0", kNow), "c0");
+  EXPECT_EQ(tenant.campaign("", kNow), "");
+}
+
+TEST(Tenant, ForgetsTheCampaignsThatNobodyUses) {
+  constexpr WallTime kNow(1'000'000);
+  Tenant tenant("acme");
+  for (std::size_t i = 0; i < kCampaignsMax; ++i) tenant.campaign("c" + std::to_string(i), kNow);
+  EXPECT_EQ(tenant.campaign("new", kNow + kCampaignIdleMax), "new");
+}
+
 TEST(TenantName, IsBoundedAndPlain) {
   EXPECT_TRUE(is_valid_tenant_name("Acme-1.news_x"));
   EXPECT_TRUE(is_valid_tenant_name(std::string(kTenantNameBytesMax, 'a')));

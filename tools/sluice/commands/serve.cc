@@ -28,7 +28,8 @@ Result<void> serve(const ServeOptions& options) {
   SLUICE_TRY(config, relay::load_config(options.settings));
   const auto delivery =
       options.holds_delivery ? relay::DeliveryStart::held : relay::DeliveryStart::at_once;
-  SLUICE_TRY(opened, relay::Relay::open(std::move(config), delivery));
+  auto load = [settings = options.settings] { return relay::load_config(settings); };
+  SLUICE_TRY(opened, relay::Relay::open(std::move(config), delivery, std::move(load)));
   opened->run();
   return {};
 }

@@ -66,7 +66,8 @@ HttpServer::Pages admin_pages(ShardGroup& shards, const spool::Spool& spool,
   HttpServer::Pages pages;
   pages["/metrics"] = [&shards, &spool] { return metrics_page(all_registries(shards, spool)); };
   pages["/healthz"] = [&spool, &lifecycle] {
-    const SpoolRoom room = spool.has_room(spool::Space::ordinary) ? SpoolRoom::some : SpoolRoom::none;
+    const SpoolRoom room =
+        spool.has_room(spool::Space::ordinary) ? SpoolRoom::some : SpoolRoom::none;
     return health(lifecycle.progress().phase, room);
   };
   return pages;

@@ -249,6 +249,10 @@ Result<std::shared_ptr<const RelayConfig>> load_config(const CommandLineSettings
   return fail(ErrorCode::invalid_argument, join_problems(problems));
 }
 
+std::vector<ConfigChange> config_changes(const RelayConfig& before, const RelayConfig& after) {
+  return compare_config(before, after, kRelayKeys);
+}
+
 std::string effective_config(const RelayConfig& config) { return show_config(config, kRelayKeys); }
 
 std::string config_reference() {

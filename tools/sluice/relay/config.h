@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/config_difference.h"
 #include "core/config_problems.h"
 #include "core/error.h"
 #include "core/ip_address.h"
@@ -43,7 +44,6 @@ struct ListenerSettings {
   std::uint32_t connections = 20000;
   std::uint32_t connections_per_address = 100;
   std::optional<Rate> connection_rate_per_address;  // of clients outside relay_networks
-  std::vector<IpNetwork> proxy_protocol;            // who must announce the client, and nobody else
   std::uint32_t errors_per_session = 20;
   BareNewlines bare_newlines = BareNewlines::reject;
   ReceivedDetail received = ReceivedDetail::full;
@@ -181,6 +181,9 @@ std::string default_user_file(const std::string& spool);
 
 // The control socket of a relay whose admin.socket is not set: beside its spool directory.
 std::string default_control_socket(const std::string& spool);
+
+// What differs between two configurations, in the order of their keys.
+std::vector<ConfigChange> config_changes(const RelayConfig& before, const RelayConfig& after);
 
 // The TOML that reads back to the same configuration.
 std::string effective_config(const RelayConfig& config);

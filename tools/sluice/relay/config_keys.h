@@ -103,10 +103,6 @@ constexpr auto kListenerKeys = std::tuple{
         "New connections from one client address outside relay_networks; beyond it the answer is "
         "421. Without max_burst, all of them may come at once.")
         .unset("no limit"),
-    key("proxy_protocol", &ListenerSettings::proxy_protocol,
-        "Networks of load balancers, which must announce the client by the PROXY protocol (v1 or "
-        "v2); nobody else may.")
-        .unset("none"),
     key("errors_per_session", &ListenerSettings::errors_per_session, range(1, 1000),
         "Wrong commands after which a session is ended with 421."),
     key("bare_newlines", &ListenerSettings::bare_newlines,
@@ -114,6 +110,7 @@ constexpr auto kListenerKeys = std::tuple{
         "becomes CRLF."),
     key("received", &ListenerSettings::received,
         "Whether the Received header names the client's address and name, or hides them."),
+    not_available("proxy_protocol"),
 };
 
 constexpr auto kCertificateKeys = std::tuple{

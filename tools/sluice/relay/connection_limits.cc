@@ -4,15 +4,41 @@
 
 namespace sluice::relay {
 
-ConnectionLimits::ConnectionLimits(const std::vector<ListenerSettings>& listeners) {
-  for (const ListenerSettings& listener : listeners) {
-    listeners_.push_back(ListenerCount{.open_max = listener.connections,
-                                       .per_address_max = listener.connections_per_address,
-                                       .open_by_address = {}});
+ConnectionLimits::ConnectionLimits(const std::vector<ListenerSettings>& listeners)
+    : listeners_(listeners.size()) {
+  set(listeners);
+}
+
+void ConnectionLimits::set(const std::vector<ListenerSettings>& listeners) {
+  SLUICE_ASSERT(listeners.size() == listeners_.size(), "listeners come and go with a restart");
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    ListenerCount& count = listeners_[i];
+    count.open_max = listeners[i].connections;
+    count.per_address_max = listeners[i].connections_per_address;
+    count.permission.emplace(listeners[i]);
+    count.rate.reset();
+    if (const auto& rate = listeners[i].connection_rate_per_address) {
+      count.rate.emplace(rate->amount, rate->period, rate->max_burst.value_or(rate->amount));
+    }
   }
 }
 
-Admission ConnectionLimits::admit(std::size_t listener, const IpAddress& client) {
+// The table is bounded: where it is full of clients that came lately, a new one must wait.
+bool ConnectionLimits::is_too_often(ListenerCount& listener, const IpAddress& client, Instant now) {
+  if (!listener.rate || listener.permission->allows(client)) return false;
+  auto& rates = listener.rate_by_address;
+  auto known = rates.find(client);
+  if (known == rates.end() && rates.size() >= kRatedAddressesMax) {
+    std::erase_if(rates, [now](const auto& entry) { return entry.second <= now; });
+    if (rates.size() >= kRatedAddressesMax) return true;
+  }
+  if (known == rates.end()) known = rates.emplace(client, Instant(0)).first;
+  const auto taken = listener.rate->take(known->second, now, 1);
+  if (taken) known->second = *taken;
+  return !taken;
+}
+
+Admission ConnectionLimits::admit(std::size_t listener, const IpAddress& client, Instant now) {
   SLUICE_ASSERT(listener < listeners_.size(), "connections come from known listeners");
   ListenerCount& count = listeners_[listener];
   const auto known = count.open_by_address.find(client);
@@ -21,6 +47,9 @@ Admission ConnectionLimits::admit(std::size_t listener, const IpAddress& client)
   Admission admission = Admission::welcome;
   if (count.open >= count.open_max) admission = Admission::too_many_connections;
   if (from_address >= count.per_address_max) admission = Admission::too_many_from_address;
+  if (admission == Admission::welcome && is_too_often(count, client, now)) {
+    admission = Admission::too_often;
+  }
   if (admission == Admission::welcome) {
     ++count.open;
     ++count.open_by_address[client];

@@ -5,22 +5,29 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/ip_address.h"
 #include "relay/config.h"
+#include "relay/relay_permission.h"
+#include "shaping/throttle.h"
 
 namespace sluice::relay {
 
 // Refused connections that are still being told so. Past it they are closed without a word.
 inline constexpr std::uint32_t kRefusalsMax = 1000;
+// Addresses of one listener whose rate is remembered; those that come beyond it are told to wait.
+inline constexpr std::size_t kRatedAddressesMax = 100'000;
 
 enum class Admission : std::uint8_t {
   welcome,
   too_many_connections,   // of the listener
   too_many_from_address,  // from this client, at this listener
+  too_often,              // likewise, in a short time
   closed,                 // too many refusals at once: close without an answer
 };
 
@@ -28,8 +35,11 @@ class ConnectionLimits {
  public:
   explicit ConnectionLimits(const std::vector<ListenerSettings>& listeners);
 
+  // New limits for the same listeners; what is open stays counted.
+  void set(const std::vector<ListenerSettings>& listeners);
+
   // Counts the connection as what it returns; give every one back, except a closed one.
-  [[nodiscard]] Admission admit(std::size_t listener, const IpAddress& client);
+  [[nodiscard]] Admission admit(std::size_t listener, const IpAddress& client, Instant now);
   void release(std::size_t listener, const IpAddress& client, Admission admission);
 
   std::uint32_t open_connections(std::size_t listener) const { return listeners_[listener].open; }
@@ -41,10 +51,15 @@ class ConnectionLimits {
   };
   struct ListenerCount {
     std::uint32_t open = 0;
-    std::uint32_t open_max;
-    std::uint32_t per_address_max;
-    std::unordered_map<IpAddress, std::uint32_t, AddressHash> open_by_address;  // never holds 0
+    std::uint32_t open_max = 0;
+    std::uint32_t per_address_max = 0;
+    std::unordered_map<IpAddress, std::uint32_t, AddressHash> open_by_address =
+        {};                                      // never holds 0
+    std::optional<shaping::Throttle> rate = {};  // of clients outside relay_networks
+    std::optional<RelayPermission> permission = {};
+    std::unordered_map<IpAddress, Instant, AddressHash> rate_by_address = {};
   };
+  bool is_too_often(ListenerCount& listener, const IpAddress& client, Instant now);
 
   std::vector<ListenerCount> listeners_;
   std::uint32_t refusals_ = 0;

@@ -19,16 +19,16 @@ static_assert(kControlRequestBytesMax <= kReceivedBytesMax, "a request fits into
 
 }  // namespace
 
-ControlServer::ControlServer(Shard& shard, QueueReport report, TenantControl tenants,
-                             Lifecycle& lifecycle, std::function<RelayFacts()> facts)
-    : shard_(shard),
-      report_(report),
-      tenants_(std::move(tenants)),
-      lifecycle_(lifecycle),
-      facts_(std::move(facts)),
-      accepting_(shard.run_queue()),
-      conversations_(shard.run_queue()),
-      conversation_ended_(shard) {}
+ControlServer::ControlServer(Parts parts)
+    : shard_(parts.shard),
+      report_(parts.report),
+      tenants_(std::move(parts.tenants)),
+      lifecycle_(parts.lifecycle),
+      reloader_(parts.reloader),
+      facts_(std::move(parts.facts)),
+      accepting_(shard_.run_queue()),
+      conversations_(shard_.run_queue()),
+      conversation_ended_(shard_) {}
 
 void ControlServer::start(ListenSocket& socket) {
   SLUICE_ASSERT(shard_.is_current(), "the control socket is served by shard 0");
@@ -106,6 +106,8 @@ Task<std::string> ControlServer::answer(ControlRequest request) {
       co_return answer_done();
     case ControlCommand::queue_list:
       co_return co_await answer_list(std::move(request));
+    case ControlCommand::reload:
+      co_return co_await answer_reload(std::move(request));
     case ControlCommand::tenant_list:
     case ControlCommand::tenant_show:
     case ControlCommand::tenant_suspend:
@@ -125,6 +127,13 @@ Task<std::string> ControlServer::answer_list(ControlRequest request) {
   auto listing = co_await report_.list(request.limit, std::move(request.domain));
   if (!listing) co_return answer_error(listing.error().sentence());
   co_return answer_listing(*listing, shard_.clock().wall());
+}
+
+Task<std::string> ControlServer::answer_reload(ControlRequest request) {
+  const ReloadMode mode = request.is_dry_run ? ReloadMode::dry_run : ReloadMode::apply;
+  auto report = co_await reloader_.reload(mode);
+  if (!report) co_return answer_error(report.error().sentence());
+  co_return answer_reload_report(*report);
 }
 
 // What was changed is shown as it is now.

@@ -13,6 +13,7 @@
 #include "relay/control_protocol.h"
 #include "relay/lifecycle.h"
 #include "relay/queue_report.h"
+#include "relay/reloader.h"
 #include "relay/tenant_control.h"
 
 namespace sluice::relay {
@@ -21,9 +22,15 @@ inline constexpr std::size_t kControlConnectionsMax = 64;  // more are closed un
 
 class ControlServer {
  public:
-  // `facts` says what the relay is, now.
-  ControlServer(Shard& shard, QueueReport report, TenantControl tenants, Lifecycle& lifecycle,
-                std::function<RelayFacts()> facts);
+  struct Parts {
+    Shard& shard;
+    QueueReport report;
+    TenantControl tenants;
+    Lifecycle& lifecycle;
+    Reloader& reloader;
+    std::function<RelayFacts()> facts;  // what the relay is, now
+  };
+  explicit ControlServer(Parts parts);
 
   void start(ListenSocket& socket);
 
@@ -38,6 +45,7 @@ class ControlServer {
   Task<std::string> answer_list(ControlRequest request);
   Task<std::string> answer_show(std::string id);
   Task<std::string> answer_tenant(ControlRequest request);
+  Task<std::string> answer_reload(ControlRequest request);
   Task<void> answer_drain(Stream& stream, ControlRequest request);
   Task<Result<void>> write(Stream& stream, std::string text);
 
@@ -45,6 +53,7 @@ class ControlServer {
   QueueReport report_;
   TenantControl tenants_;
   Lifecycle& lifecycle_;
+  Reloader& reloader_;
   std::function<RelayFacts()> facts_;
   TaskScope accepting_;
   TaskScope conversations_;

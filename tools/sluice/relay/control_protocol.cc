@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::pair<std::string_view, ControlCommand>, 9> kCommands = {{
+constexpr std::array<std::pair<std::string_view, ControlCommand>, 10> kCommands = {{
     {"queue.summary", ControlCommand::queue_summary},
     {"queue.list", ControlCommand::queue_list},
     {"queue.show", ControlCommand::queue_show},
@@ -25,6 +25,7 @@ constexpr std::array<std::pair<std::string_view, ControlCommand>, 9> kCommands =
     {"tenant.show", ControlCommand::tenant_show},
     {"tenant.suspend", ControlCommand::tenant_suspend},
     {"tenant.resume", ControlCommand::tenant_resume},
+    {"reload", ControlCommand::reload},
 }};
 
 constexpr std::size_t kDomainBytesMax = 255;
@@ -193,6 +194,7 @@ std::string encode(const ControlRequest& request) {
     json["tenant"] = request.tenant;
     json["part"] = name_of(request.part);
   }
+  if (request.is_dry_run) json["dry_run"] = true;
   if (request.timeout) {
     json["timeout_seconds"] =
         std::chrono::duration_cast<std::chrono::seconds>(*request.timeout).count();
@@ -226,6 +228,12 @@ Result<ControlRequest> parse_control_request(std::string_view line) {
   if (json.contains("tenant")) {
     SLUICE_TRY(tenant, read_text(json, "tenant", kTenantNameBytesMax));
     request.tenant = std::move(tenant);
+  }
+  if (json.contains("dry_run")) {
+    if (!json["dry_run"].is_boolean()) {
+      return fail(ErrorCode::syntax, "\"dry_run\" must be true or false");
+    }
+    request.is_dry_run = json["dry_run"].get<bool>();
   }
   if (json.contains("part")) {
     SLUICE_TRY(part, read_part(json));
@@ -300,6 +308,18 @@ std::string answer_tenants(const std::vector<TenantRow>& tenants) {
   Json rows = Json::array();
   for (const TenantRow& row : tenants) rows.push_back(tenant_json(row));
   return line_of({{"ok", true}, {"tenants", std::move(rows)}});
+}
+
+std::string answer_reload_report(const ReloadReport& report) {
+  Json changes = Json::array();
+  for (const ConfigChange& change : report.changes) {
+    changes.push_back({{"key", change.key},
+                       {"before", change.before},
+                       {"after", change.after},
+                       {"takes_effect", change.is_fixed ? "restart" : "now"}});
+  }
+  return line_of(
+      {{"ok", true}, {"is_applied", report.is_applied}, {"changes", std::move(changes)}});
 }
 
 std::string answer_done() { return line_of({{"ok", true}}); }

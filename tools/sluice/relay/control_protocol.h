@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/units.h"
+#include "relay/config_reload.h"
 #include "relay/lifecycle.h"
 #include "relay/queue_report.h"
 #include "relay/tenant_control.h"
@@ -34,6 +35,7 @@ enum class ControlCommand : std::uint8_t {
   tenant_show,
   tenant_suspend,
   tenant_resume,
+  reload,
 };
 
 struct ControlRequest {
@@ -44,6 +46,7 @@ struct ControlRequest {
   std::optional<Duration> timeout;            // of drain, in whole seconds
   std::string tenant;                         // of tenant.show, .suspend and .resume
   TenantPart part = TenantPart::reception;    // of tenant.suspend and .resume
+  bool is_dry_run = false;                    // of reload
 };
 
 std::string encode(const ControlRequest& request);  // with its line feed
@@ -66,6 +69,7 @@ std::string answer_listing(const QueueListing& listing, WallTime now);
 std::string answer_message(spool::MessageId id, const std::vector<ShownEnvelope>& envelopes,
                            WallTime now);
 std::string answer_tenants(const std::vector<TenantRow>& tenants);
+std::string answer_reload_report(const ReloadReport& report);
 std::string answer_done();
 std::string answer_progress(const DrainProgress& progress);
 

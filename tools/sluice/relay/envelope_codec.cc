@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "smtp/address.h"
+#include "smtp/authentication.h"
 #include "spool/spool.h"
 
 namespace sluice::relay {
@@ -19,8 +20,10 @@ constexpr std::size_t kFieldHeadBytes = 6;
 
 constexpr std::size_t kTraceHeaderBytesMax = 8 * 1024;
 constexpr std::size_t kClientBytesMax = 64;
+constexpr std::size_t kPositionBytes = 2;
 constexpr std::size_t kUnknownFieldsMax = 256;
-static_assert(spool::kRecipientsPerEnvelopeMax * (smtp::kPathBytesMax + kFieldHeadBytes) <
+static_assert(spool::kRecipientsPerEnvelopeMax * (smtp::kPathBytesMax + kFieldHeadBytes) +
+                      kDsnBytesMax <
                   spool::kMetadataBytesMax,
               "an envelope full of the longest recipients can be stored");
 
@@ -31,8 +34,17 @@ enum class MessageTag : std::uint16_t {
   body_type = 3,
   received = 4,
   client = 5,
+  user = 6,
+  return_content = 7,
+  envelope_id = 8,
+  campaign = 9,
+  tag = 10,  // repeated
+  metadata = 11,
+  pool = 12,
+  engaged = 13,
 };
-enum class EnvelopeTag : std::uint16_t { recipient = 1 };
+// Of a recipient: its position in two bytes, and the value.
+enum class EnvelopeTag : std::uint16_t { recipient = 1, notify = 2, original_recipient = 3 };
 
 template <class Number>
 void append_number(std::string& out, Number number) {
@@ -123,6 +135,35 @@ Result<void> read_received(MessageMetadata& metadata, std::string_view value) {
   return {};
 }
 
+Result<void> read_return_content(MessageMetadata& metadata, std::string_view value) {
+  const auto last = static_cast<char>(smtp::ReturnContent::headers);
+  const bool is_known = value.size() == 1 && value[0] > 0 && value[0] <= last;
+  if (!is_known) return fail(ErrorCode::corrupt, "unknown return content");
+  metadata.dsn.content = static_cast<smtp::ReturnContent>(value[0]);
+  return {};
+}
+
+Result<void> read_sender_field(MessageMetadata& metadata, const Field& field) {
+  smtp::SluiceHeaders& sender = metadata.sender;
+  switch (static_cast<MessageTag>(field.tag)) {
+    case MessageTag::campaign:
+      return read_text(sender.campaign, field, smtp::kSluiceWordBytesMax);
+    case MessageTag::tag:
+      if (sender.tags.size() >= smtp::kTagsMax) return fail(ErrorCode::corrupt, "too many tags");
+      return read_text(sender.tags.emplace_back(), field, smtp::kSluiceWordBytesMax);
+    case MessageTag::metadata:
+      return read_text(sender.metadata, field, smtp::kMessageDataBytesMax);
+    case MessageTag::pool:
+      return read_text(sender.pool, field, smtp::kSluiceWordBytesMax);
+    case MessageTag::engaged:
+      sender.is_engaged = true;
+      return {};
+    default:
+      break;
+  }
+  return keep_unknown(metadata.unknown, field);
+}
+
 Result<void> read_message_field(MessageMetadata& metadata, const Field& field) {
   switch (static_cast<MessageTag>(field.tag)) {
     case MessageTag::reverse_path:
@@ -135,19 +176,65 @@ Result<void> read_message_field(MessageMetadata& metadata, const Field& field) {
       return read_received(metadata, field.value);
     case MessageTag::client:
       return read_text(metadata.client, field, kClientBytesMax);
+    case MessageTag::user:
+      return read_text(metadata.user, field, smtp::kUserBytesMax);
+    case MessageTag::return_content:
+      return read_return_content(metadata, field.value);
+    case MessageTag::envelope_id:
+      return read_text(metadata.dsn.envelope_id, field, smtp::kEnvelopeIdBytesMax);
+    default:
+      return read_sender_field(metadata, field);
   }
-  return keep_unknown(metadata.unknown, field);
 }
 
-Result<void> read_envelope_field(EnvelopeMetadata& metadata, const Field& field) {
-  if (static_cast<EnvelopeTag>(field.tag) != EnvelopeTag::recipient) {
-    return keep_unknown(metadata.unknown, field);
+// The place of what a recipient asked for; positions come in order.
+Result<smtp::RecipientDsn*> dsn_at(EnvelopeMetadata& metadata, const Field& field) {
+  if (field.value.size() <= kPositionBytes) return fail(ErrorCode::corrupt, "cut in a position");
+  const auto position = read_number<std::uint16_t>(field.value);
+  if (position >= spool::kRecipientsPerEnvelopeMax) {
+    return fail(ErrorCode::corrupt, "a position beyond the recipients");
   }
+  auto& dsn = metadata.dsn;
+  if (dsn.empty() || dsn.back().position < position) {
+    dsn.push_back(PositionedDsn{.position = position, .dsn = {}});
+  }
+  if (dsn.back().position != position) return fail(ErrorCode::corrupt, "positions out of order");
+  return &dsn.back().dsn;
+}
+
+Result<void> read_notify(EnvelopeMetadata& metadata, const Field& field) {
+  SLUICE_TRY(dsn, dsn_at(metadata, field));
+  const auto bits = static_cast<std::uint8_t>(field.value[kPositionBytes]);
+  const bool is_known = field.value.size() == kPositionBytes + 1 && bits > 0 && bits < 16;
+  if (!is_known) return fail(ErrorCode::corrupt, "unknown notifications");
+  dsn->notify = static_cast<smtp::Notify>(bits);
+  return {};
+}
+
+Result<void> read_original_recipient(EnvelopeMetadata& metadata, Field field) {
+  SLUICE_TRY(dsn, dsn_at(metadata, field));
+  field.value.remove_prefix(kPositionBytes);
+  return read_text(dsn->original_recipient, field, smtp::kOriginalRecipientBytesMax);
+}
+
+Result<void> read_recipient(EnvelopeMetadata& metadata, const Field& field) {
   if (metadata.recipients.size() >= spool::kRecipientsPerEnvelopeMax) {
     return fail(ErrorCode::corrupt, "too many recipients");
   }
   if (field.value.empty()) return fail(ErrorCode::corrupt, "an empty recipient");
   return read_text(metadata.recipients.emplace_back(), field, smtp::kPathBytesMax);
+}
+
+Result<void> read_envelope_field(EnvelopeMetadata& metadata, const Field& field) {
+  switch (static_cast<EnvelopeTag>(field.tag)) {
+    case EnvelopeTag::recipient:
+      return read_recipient(metadata, field);
+    case EnvelopeTag::notify:
+      return read_notify(metadata, field);
+    case EnvelopeTag::original_recipient:
+      return read_original_recipient(metadata, field);
+  }
+  return keep_unknown(metadata.unknown, field);
 }
 
 template <class Metadata, class ReadField>
@@ -165,6 +252,34 @@ Result<Metadata> decode(std::string_view bytes, char kind, ReadField read_field)
 }
 
 std::uint16_t number_of(MessageTag tag) { return static_cast<std::uint16_t>(tag); }
+
+void append_text(std::string& out, MessageTag tag, std::string_view text) {
+  if (!text.empty()) append_field(out, number_of(tag), text);
+}
+
+void append_flag(std::string& out, MessageTag tag, std::uint8_t flag) {
+  const char byte = static_cast<char>(flag);
+  if (flag != 0) append_field(out, number_of(tag), std::string_view(&byte, 1));
+}
+
+void append_positioned(std::string& out, EnvelopeTag tag, std::uint16_t position,
+                       std::string_view value) {
+  std::string field;
+  append_number(field, position);
+  field += value;
+  append_field(out, static_cast<std::uint16_t>(tag), field);
+}
+
+void append_dsn(std::string& out, const PositionedDsn& one) {
+  if (one.dsn.notify != smtp::Notify::unset) {
+    const char bits = static_cast<char>(one.dsn.notify);
+    append_positioned(out, EnvelopeTag::notify, one.position, std::string_view(&bits, 1));
+  }
+  if (!one.dsn.original_recipient.empty()) {
+    append_positioned(out, EnvelopeTag::original_recipient, one.position,
+                      one.dsn.original_recipient);
+  }
+}
 
 }  // namespace
 
@@ -184,6 +299,14 @@ std::string encode(const MessageMetadata& metadata) {
   append_number(received, metadata.received.milliseconds());
   append_field(out, number_of(MessageTag::received), received);
   append_field(out, number_of(MessageTag::client), metadata.client);
+  append_text(out, MessageTag::user, metadata.user);
+  append_flag(out, MessageTag::return_content, static_cast<std::uint8_t>(metadata.dsn.content));
+  append_text(out, MessageTag::envelope_id, metadata.dsn.envelope_id);
+  append_text(out, MessageTag::campaign, metadata.sender.campaign);
+  for (const std::string& tag : metadata.sender.tags) append_text(out, MessageTag::tag, tag);
+  append_text(out, MessageTag::metadata, metadata.sender.metadata);
+  append_text(out, MessageTag::pool, metadata.sender.pool);
+  append_flag(out, MessageTag::engaged, metadata.sender.is_engaged ? 1 : 0);
   append_unknown(out, metadata.unknown);
   return out;
 }
@@ -197,6 +320,7 @@ std::string encode(const EnvelopeMetadata& metadata) {
     SLUICE_ASSERT(recipient.size() <= smtp::kPathBytesMax, "the parser bounds paths");
     append_field(out, static_cast<std::uint16_t>(EnvelopeTag::recipient), recipient);
   }
+  for (const PositionedDsn& one : metadata.dsn) append_dsn(out, one);
   append_unknown(out, metadata.unknown);
   return out;
 }

@@ -11,7 +11,9 @@
 
 #include "core/clock.h"
 #include "core/error.h"
+#include "smtp/dsn_parameters.h"
 #include "smtp/reception_handler.h"
+#include "smtp/sluice_headers.h"
 
 namespace sluice::relay {
 
@@ -29,13 +31,27 @@ struct MessageMetadata {
   smtp::BodyType body_type = smtp::BodyType::seven_bit;
   WallTime received{0};
   std::string client;  // address of who submitted it
+  std::string user;    // as whom; empty: without authentication
+  smtp::MessageDsn dsn;
+  smtp::SluiceHeaders sender;  // what the X-Sluice fields asked for, as far as it was granted
   std::vector<UnknownField> unknown;
   friend bool operator==(const MessageMetadata&, const MessageMetadata&) = default;
 };
 
+// What the sender wants to hear of the recipient at this position.
+struct PositionedDsn {
+  std::uint16_t position;
+  smtp::RecipientDsn dsn;
+  friend bool operator==(const PositionedDsn&, const PositionedDsn&) = default;
+};
+
+// Of one envelope: what its recipients ask for must fit beside them.
+inline constexpr std::size_t kDsnBytesMax = 64 * 1024;
+
 // Of one envelope: recipients of one domain.
 struct EnvelopeMetadata {
   std::vector<std::string> recipients;  // without brackets, in the order of acceptance
+  std::vector<PositionedDsn> dsn;       // in the order of positions
   std::vector<UnknownField> unknown;
   friend bool operator==(const EnvelopeMetadata&, const EnvelopeMetadata&) = default;
 };

@@ -48,7 +48,8 @@ Task<void> Listener::stop() {
 }
 
 void Listener::on_accepted(const BoundListener& from, const Accepted& accepted) {
-  const Admission admission = limits_.admit(from.listener, accepted.peer.address);
+  const Admission admission =
+      limits_.admit(from.listener, accepted.peer.address, shard_.clock().now());
   if (admission == Admission::closed) {
     scope_.spawn(close_unanswered(accepted.descriptor));
     return;

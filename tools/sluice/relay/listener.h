@@ -34,6 +34,9 @@ class Listener {
   // Accepts from now on. The sockets are its own until stop() closes them.
   void start(std::vector<BoundListener> sockets);
 
+  // What [[listener]] says of numbers, anew: the same listeners, in the same order.
+  void set_limits(const std::vector<ListenerSettings>& listeners) { limits_.set(listeners); }
+
   // Stops accepting and closes the sockets: new clients are refused by the kernel.
   Task<void> stop();
 

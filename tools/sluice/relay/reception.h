@@ -1,9 +1,10 @@
 // Reception: what the relay answers to one client. A transaction it accepts becomes a message in
 // the spool, one envelope per recipient domain, and then work for the dispatcher.
 //
-// It decides who may relay, to where, and how much; the protocol is the session's (smtp/). Whoever
-// may not relay is told so at RCPT, as other servers do, so that MAIL stays a test of nothing.
-// One per session, on the session's shard; it outlives the session's run().
+// It decides who may relay, as whom, to where, and how much; the protocol is the session's (smtp/).
+// Whoever may not relay is told so at RCPT, as other servers do, so that MAIL stays a test of
+// nothing; where AUTH is required, at MAIL (RFC 4954 §6). It goes by the policy under which the
+// client connected. One per session, on the session's shard; it outlives the session's run().
 #pragma once
 
 #include <functional>
@@ -13,12 +14,17 @@
 #include <string_view>
 #include <vector>
 
+#include "relay/authenticator.h"
 #include "relay/connection_limits.h"
 #include "relay/dispatcher.h"
+#include "relay/handover.h"
 #include "relay/memory_reservation.h"
 #include "relay/reception_metrics.h"
+#include "relay/reception_policy.h"
 #include "relay/recipient_groups.h"
-#include "relay/relay_permission.h"
+#include "relay/submission.h"
+#include "relay/tenant_hold.h"
+#include "smtp/message_header.h"
 #include "smtp/reception_handler.h"
 #include "spool/spool.h"
 
@@ -27,22 +33,30 @@ namespace sluice::relay {
 // What the sessions of one shard share. Outlives them.
 struct ReceptionParts {
   Shard& shard;
-  const RelayConfig& config;
+  std::shared_ptr<const ReceptionPolicy> policy;  // of new sessions
   spool::Spool& spool;
   spool::MessageIdSource& ids;
   MemoryBudget& budget;  // of bodies in reception
   ReceptionMetrics& metrics;
-  std::function<bool(std::string_view domain)> has_route;
+  const UserDirectory* users;  // null with authenticator: nobody can log in
+  Authenticator* authenticator;
   std::function<void(FreshEnvelope)> submit;  // to the dispatcher
   bool is_stopping = false;                   // new connections are told 421
 };
 
 class Reception final : public smtp::ReceptionHandler {
  public:
-  Reception(ReceptionParts& parts, const RelayPermission& permission, Admission admission);
+  // `listener`: position of the client's [[listener]].
+  Reception(ReceptionParts& parts, std::size_t listener, Admission admission);
   ~Reception() override;
 
+  const ReceptionPolicy& policy() const { return *policy_; }
+  const smtp::ServerSettings& settings() const { return listener().settings; }
+
   Task<smtp::Reply> on_connect(const smtp::ClientInfo& client) override;
+  Task<smtp::Reply> on_authenticate(const smtp::ClientInfo& client,
+                                    const smtp::Credentials& credentials) override;
+  void on_secured(const smtp::ClientInfo& client) override;
   Task<smtp::Reply> on_mail(const smtp::ClientInfo& client,
                             const smtp::MailCommand& command) override;
   Task<smtp::Reply> on_recipient(const smtp::ClientInfo& client,
@@ -59,32 +73,45 @@ class Reception final : public smtp::ReceptionHandler {
     smtp::ClientInfo client;
     std::string reverse_path;
     smtp::BodyType body_type = smtp::BodyType::seven_bit;
+    smtp::MessageDsn dsn;
     MemoryReservation reservation;
+    std::optional<Submitter> submitter;
+    std::optional<TenantHold> hold;  // of a submitter with a tenant
     RecipientGroups recipients;
     std::size_t recipients_accepted = 0;
     std::optional<spool::MessageId> id;  // from the first byte of the body on
     std::unique_ptr<spool::IncomingBody> body;
-  };
-  // A finished transaction in the two forms in which it goes on: to the spool, to the dispatcher.
-  struct Handover {
-    spool::NewMessage message;
-    std::vector<FreshEnvelope> envelopes;
+    GrantedWishes granted;  // once the header is known
   };
 
+  const ListenerProfile& listener() const { return policy_->listener(listener_); }
+  bool may_relay() const { return is_in_relay_networks_ || submitter_.has_value(); }
+  smtp::Reply denied() const;
+  Refusal check_submitter();
   smtp::Reply answer_mail(const smtp::ClientInfo& client, const smtp::MailCommand& command);
-  smtp::Reply answer_recipient(const smtp::Address& recipient);
+  smtp::Reply answer_recipient(const smtp::RecipientCommand& command);
+  Refusal take_recipient(const smtp::RecipientCommand& command);
+
   bool has_body_begun() const { return transaction_.has_value() && transaction_->id.has_value(); }
   void begin_body();
+  using Passed = std::expected<smtp::MessageHeader::Passed, smtp::Reply>;
+  Task<smtp::Reply> append(Passed passed);
+  Refusal judge_header();
   Task<smtp::Reply> keep(Transaction transaction);
-  Handover hand_over(Transaction& transaction);
-  MessageMetadata metadata_of(const Transaction& transaction, WallTime now) const;
+  HandoverFacts facts_of(const Transaction& transaction, WallTime now) const;
   void count_accepted(const Transaction& transaction, std::uint64_t bytes);
 
   ReceptionParts& parts_;
-  const RelayPermission& permission_;
+  std::shared_ptr<const ReceptionPolicy> policy_;
+  std::size_t listener_;
   Admission admission_;
-  ClientMayRelay may_relay_ = ClientMayRelay::no;
+  bool is_in_relay_networks_ = false;
+  std::optional<Submitter> submitter_;
+  std::uint64_t users_version_ = 0;  // when the submitter was last seen to be current
   std::optional<Transaction> transaction_;
+  smtp::MessageHeader header_;
+  smtp::MessageHeader::Additions additions_;
+  bool is_header_judged_ = false;
 };
 
 }  // namespace sluice::relay

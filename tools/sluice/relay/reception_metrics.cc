@@ -94,6 +94,12 @@ RejectionReason rejection_reason(const smtp::Reply& reply) {
 ReceptionMetrics::ReceptionMetrics(MetricRegistry& registry)
     : connections(registry.counter("sluice_reception_connections_total",
                                    "Connections accepted from clients.")),
+      tls_handshakes(registry.counter("sluice_reception_tls_handshakes_total",
+                                      "Handshakes of clients that succeeded.")),
+      tls_resumptions(registry.counter("sluice_reception_tls_resumptions_total",
+                                       "Those of them that resumed a session by its ticket.")),
+      tls_failures(registry.counter("sluice_reception_tls_failures_total",
+                                    "Handshakes of clients that failed.")),
       sessions(registry.gauge("sluice_reception_sessions", "Connections of clients now open.")),
       messages_accepted(registry.counter("sluice_reception_messages_accepted_total",
                                          "Messages made durable and answered 250.")),

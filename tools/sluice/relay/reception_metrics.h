@@ -49,6 +49,9 @@ struct ReceptionMetrics {
   explicit ReceptionMetrics(MetricRegistry& registry);
 
   Counter& connections;                                // sluice_reception_connections_total
+  Counter& tls_handshakes;                             // sluice_reception_tls_handshakes_total
+  Counter& tls_resumptions;                            // sluice_reception_tls_resumptions_total
+  Counter& tls_failures;                               // sluice_reception_tls_failures_total
   Gauge& sessions;                                     // sluice_reception_sessions
   Counter& messages_accepted;                          // sluice_reception_messages_accepted_total
   Counter& recipients_accepted;                        // sluice_reception_recipients_accepted_total

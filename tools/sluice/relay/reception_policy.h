@@ -4,9 +4,7 @@
 // began.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,7 +14,6 @@
 #include "relay/relay_permission.h"
 #include "relay/route_resolver.h"
 #include "relay/tenant.h"
-#include "shaping/throttle.h"
 #include "smtp/server_session.h"
 #include "tls/server_context.h"
 
@@ -26,6 +23,7 @@ namespace sluice::relay {
 struct ListenerProfile {
   smtp::ServerSettings settings;
   RelayPermission permission;
+  ReceivedDetail received;
 };
 
 // A tenant of the configuration.
@@ -36,10 +34,14 @@ struct TenantEntry {
 
 class ReceptionPolicy {
  public:
-  // Reads certificates; tells `tenants` who is configured now. The error says which file is wrong.
+  // Reads certificates, and makes the tenants that nobody named before. The error says which file
+  // is wrong.
   static Result<std::shared_ptr<const ReceptionPolicy>> make(
       std::shared_ptr<const RelayConfig> config, TenantRegistry& tenants,
       std::shared_ptr<tls::TicketKeys> ticket_keys);
+
+  // From now on this policy is in force: mail of whom it does not name is held.
+  void tell_tenants(TenantRegistry& tenants) const;
 
   const RelayConfig& config() const { return *config_; }
   const ListenerProfile& listener(std::size_t index) const { return listeners_[index]; }

@@ -11,20 +11,23 @@
 #include <unordered_set>
 #include <vector>
 
-#include "smtp/address.h"
+#include "relay/envelope_codec.h"
+#include "smtp/command.h"
 
 namespace sluice::relay {
 
 struct RecipientGroup {
   std::string domain;                   // lower case
   std::vector<std::string> recipients;  // as written, in the order of their RCPT commands
+  std::vector<PositionedDsn> dsn;       // of those that asked for something
+  std::size_t dsn_bytes = 0;
 };
 
 class RecipientGroups {
  public:
   // too_many: the spool's bound on envelopes of a message or recipients of an envelope is reached.
   enum class Added : std::uint8_t { yes, duplicate, too_many };
-  Added add(const smtp::Address& recipient);
+  Added add(const smtp::RecipientCommand& command);
 
   // In the order in which the domains were first named. Leaves nothing behind.
   std::vector<RecipientGroup> take();

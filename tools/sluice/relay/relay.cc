@@ -16,6 +16,8 @@
 #include "relay/admin_pages.h"
 #include "relay/open_files_plan.h"
 #include "relay/privileges.h"
+#include "relay/tenant_control.h"
+#include "tls/library.h"
 
 namespace sluice::relay {
 namespace {
@@ -75,13 +77,18 @@ Result<Relay::Sockets> Relay::open_sockets(const RelayConfig& config) {
 }
 
 Result<std::unique_ptr<Relay>> Relay::open(std::shared_ptr<const RelayConfig> config,
-                                           DeliveryStart delivery) {
+                                           DeliveryStart delivery, LoadConfig load) {
   SignalWatcher::block_signals();
+  if (auto ready = tls::initialise(); !ready) return std::unexpected(std::move(ready).error());
   SLUICE_TRY(fitting, plan_open_files(std::move(config)));
   SLUICE_TRY(sockets, open_sockets(*fitting));
   std::unique_ptr<Relay> relay(new Relay(std::move(fitting), std::move(sockets), delivery));
   SLUICE_TRY(signals, SignalWatcher::open());
   relay->signals_ = std::move(signals);
+  relay->load_ = std::move(load);
+  if (auto opened = relay->open_reception(); !opened) {
+    return std::unexpected(std::move(opened).error());
+  }
   if (auto opened = relay->open_spool(); !opened) {
     return std::unexpected(std::move(opened).error());
   }
@@ -107,6 +114,24 @@ Relay::Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets, Deliver
 
 Relay::~Relay() = default;
 
+// Certificates, users: what can be wrong with the files that the configuration names.
+Result<void> Relay::open_reception() {
+  ticket_keys_ = std::make_shared<tls::TicketKeys>(Clock().now());
+  SLUICE_TRY(policy, ReceptionPolicy::make(config_, tenants_, ticket_keys_));
+  policy_ = std::move(policy);
+  if (!has_logins(*config_)) return {};
+  SLUICE_TRY(users, UserDirectory::open(config_->users, config_->user_file));
+  logins_ = std::make_unique<Logins>(*config_, std::move(users));
+  return {};
+}
+
+// What earlier lives of the process counted and suspended.
+void Relay::restore_tenants() {
+  policy_->tell_tenants(tenants_);
+  restore_suspensions(spool_->ledger_at_start(), tenants_);
+  restore_quotas(spool_->ledger_at_start(), tenants_);
+}
+
 Result<void> Relay::open_spool() {
   const std::filesystem::path directory = config_->spool;
   if (directory.has_parent_path()) {
@@ -117,10 +142,12 @@ Result<void> Relay::open_spool() {
   const spool::SpoolSettings settings{.directory = config_->spool,
                                       .partitions = config_->spool_partitions,
                                       .size = config_->spool_size,
-                                      .disk_free = config_->limits.disk_free};
+                                      .disk_free = config_->limits.disk_free,
+                                      .reserved_percent = config_->spool_reserved};
   auto opened = spool::Spool::open(settings, executor_, reception_budget_, read_budget_);
   if (!opened) return std::unexpected(std::move(opened).error().within("spool"));
   spool_ = *std::move(opened);
+  restore_tenants();
   return {};
 }
 
@@ -133,14 +160,19 @@ Result<void> Relay::start_shards() {
   shards_ = *std::move(started);
   Shard& first = shards_->at(ShardId(0));
   relay_parts_.reset(new RelayParts{
-      .config = config_,
-      .profiles = listener_profiles(*config_),
-      .routes = RouteResolver(config_->routes),
+      .policy = policy_,
       .spool = *spool_,
       .budget = reception_budget_,
       .dispatchers = DispatcherGroup::make(
-          config_, {.spool = *spool_, .shards = *shards_, .tenants = tenants_}, delivery_)});
+          config_, {.spool = *spool_, .shards = *shards_, .tenants = tenants_}, delivery_),
+      .logins = logins_.get()});
   parts_ = std::make_unique<ShardParts>(*shards_);
+  make_leaders(first);
+  return {};
+}
+
+// What shard 0 has for the whole relay.
+void Relay::make_leaders(Shard& first) {
   listener_ = std::make_unique<Listener>(
       first, *config_, shards_->size(), [this, &first](ShardId to, NewConnection connection) {
         parts_->send(first, to,
@@ -148,12 +180,32 @@ Result<void> Relay::start_shards() {
       });
   lifecycle_ = std::make_unique<Lifecycle>(first, *parts_, *spool_, *listener_);
   if (delivery_ == DeliveryStart::held) lifecycle_->hold_delivery();
-  control_ = std::make_unique<ControlServer>(first, QueueReport(first, *parts_, *spool_),
-                                             *lifecycle_, [this] { return facts(); });
+  reloader_ = std::make_unique<Reloader>(
+      Reloader::Parts{
+          .shard = first,
+          .shards = *parts_,
+          .dispatchers = *relay_parts_->dispatchers,
+          .listener = *listener_,
+          .tenants = tenants_,
+          .logins = logins_.get(),
+          .ticket_keys = ticket_keys_,
+          .load = load_,
+          .post = [this](Letter letter) { shards_->post(ShardId(0), std::move(letter)); }},
+      config_, policy_);
+  TenantControl tenant_control(
+      {.shard = first, .shards = *parts_, .spool = *spool_, .tenants = tenants_, .policy = [this] {
+         return reloader_->policy();
+       }});
+  control_ = std::make_unique<ControlServer>(
+      ControlServer::Parts{.shard = first,
+                           .report = QueueReport(first, *parts_, *spool_),
+                           .tenants = std::move(tenant_control),
+                           .lifecycle = *lifecycle_,
+                           .reloader = *reloader_,
+                           .facts = [this] { return facts(); }});
   http_ = std::make_unique<HttpServer>(first, admin_pages(*shards_, *spool_, *lifecycle_));
   service_manager_ = std::make_unique<ServiceManager>(first, ServiceEnvironment::read(),
                                                       [this] { return ask_state(); });
-  return {};
 }
 
 void Relay::run() {
@@ -180,7 +232,12 @@ Task<void> Relay::run_shard(Shard& shard) {
 
 Task<void> Relay::lead() {
   Lifecycle::Steps steps{.on_open = [this] { on_open(); },
-                         .on_stopping = [this] { service_manager_->say_stopping(); },
+                         .on_stopping =
+                             [this] {
+                               service_manager_->say_stopping();
+                               // Clients that wait for the check of a password are not waited for.
+                               if (logins_ != nullptr) logins_->hashing.close();
+                             },
                          .before_leaving = [this] { return finish_answers(); }};
   co_await lifecycle_->run(std::move(steps));
 }
@@ -195,6 +252,7 @@ void Relay::on_open() {
 }
 
 Task<void> Relay::finish_answers() {
+  reloader_->stop();
   co_await control_->finish();
   co_await http_->stop();
   co_await service_manager_->stop();
@@ -224,10 +282,17 @@ void Relay::on_signal(int signal) {
   if (signal == SIGHUP) {
     reopen_log();
     SLUICE_LOG(info, "log_reopened");
+    shards_->post(ShardId(0), [this] { shards_->at(ShardId(0)).scope().spawn(reload()); });
     return;
   }
   SLUICE_LOG(info, "signal_received", {"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"});
   shards_->post(ShardId(0), [this] { lifecycle_->request_stop(); });
+}
+
+// What became of it is in the log.
+Task<void> Relay::reload() {
+  const auto report = co_await reloader_->reload(ReloadMode::apply);
+  static_cast<void>(report);
 }
 
 RelayFacts Relay::facts() const {

@@ -18,6 +18,8 @@
 #include "relay/control.h"
 #include "relay/lifecycle.h"
 #include "relay/listener.h"
+#include "relay/logins.h"
+#include "relay/reloader.h"
 #include "relay/service_manager.h"
 #include "relay/shard_parts.h"
 #include "relay/tenant.h"
@@ -27,8 +29,10 @@ namespace sluice::relay {
 
 class Relay {
  public:
+  // `load` reads the configuration again, for a reload; called by a worker.
+  using LoadConfig = std::function<Result<std::shared_ptr<const RelayConfig>>()>;
   static Result<std::unique_ptr<Relay>> open(std::shared_ptr<const RelayConfig> config,
-                                             DeliveryStart delivery);
+                                             DeliveryStart delivery, LoadConfig load);
   ~Relay();
 
   // Serves until a signal or a drain ends it, in order. Call it once.
@@ -42,11 +46,15 @@ class Relay {
     ListenSocket control;
   };
   Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets, DeliveryStart delivery);
+  Result<void> open_reception();
 
   static Result<Sockets> open_sockets(const RelayConfig& config);
   static Result<std::unique_ptr<ListenSocket>> open_http(const RelayConfig& config);
   Result<void> open_spool();
   Result<void> start_shards();
+  void make_leaders(Shard& first);
+  void restore_tenants();
+  Task<void> reload();
 
   Task<void> run_shard(Shard& shard);
   Task<void> lead();  // on shard 0: from the start to the end
@@ -69,13 +77,18 @@ class Relay {
   Executor executor_;
   MemoryBudget reception_budget_;
   MemoryBudget read_budget_;
+  LoadConfig load_;
   TenantRegistry tenants_;
+  std::shared_ptr<tls::TicketKeys> ticket_keys_;
+  std::shared_ptr<const ReceptionPolicy> policy_;  // at the start
+  std::unique_ptr<Logins> logins_;                 // null: nobody can log in
   std::unique_ptr<spool::Spool> spool_;
   std::unique_ptr<ShardGroup> shards_;
   std::unique_ptr<RelayParts> relay_parts_;
   std::unique_ptr<ShardParts> parts_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Lifecycle> lifecycle_;
+  std::unique_ptr<Reloader> reloader_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<ServiceManager> service_manager_;

@@ -9,26 +9,31 @@
 
 namespace sluice::relay {
 
-std::vector<ListenerProfile> listener_profiles(const RelayConfig& config) {
-  std::vector<ListenerProfile> profiles;
-  for (const ListenerSettings& listener : config.listeners) {
-    smtp::ServerSettings settings;
-    settings.hostname = config.hostname;
-    settings.message_bytes_max = config.limits.message_size.value();
-    settings.recipients_max = config.limits.recipients_per_message;
-    settings.errors_max = listener.errors_per_session;
-    settings.received_headers_max = config.limits.received_headers;
-    settings.normalises_newlines = listener.bare_newlines == BareNewlines::normalise;
-    profiles.push_back(
-        ListenerProfile{.settings = std::move(settings), .permission = RelayPermission(listener)});
-  }
-  return profiles;
-}
+namespace {
 
-SessionRegistry::SessionRegistry(ReceptionParts& parts,
-                                 const std::vector<ListenerProfile>& profiles, OnEnded on_ended)
+// From the connection to the end of the handshake, where TLS is implicit.
+constexpr Duration kHandshakeMax = std::chrono::seconds(60);
+
+// STARTTLS under the certificates of one policy.
+class StreamUpgrade final : public smtp::TlsUpgrade {
+ public:
+  StreamUpgrade(tls::SecurableStream& stream, std::shared_ptr<const tls::ServerContext> context)
+      : stream_(stream), context_(std::move(context)) {}
+
+  void discard_received() override { stream_.discard_received(); }
+  Task<Result<tls::ConnectionFacts>> secure(Deadline deadline) override {
+    return stream_.secure(context_, deadline);
+  }
+
+ private:
+  tls::SecurableStream& stream_;
+  std::shared_ptr<const tls::ServerContext> context_;
+};
+
+}  // namespace
+
+SessionRegistry::SessionRegistry(ReceptionParts& parts, OnEnded on_ended)
     : parts_(parts),
-      profiles_(profiles),
       on_ended_(std::move(on_ended)),
       scope_(parts.shard.run_queue()),
       session_ended_(parts.shard) {}
@@ -39,33 +44,60 @@ SessionRegistry::~SessionRegistry() {
 
 void SessionRegistry::open(NewConnection connection) {
   SLUICE_ASSERT(!is_finished_, "the listener stops before the sessions");
-  SLUICE_ASSERT(connection.listener < profiles_.size(), "connections come from known listeners");
   parts_.metrics.connections.add();
   scope_.spawn(serve(connection));
 }
 
 Task<void> SessionRegistry::serve(NewConnection connection) {
-  const ListenerProfile& profile = profiles_[connection.listener];
-  auto stream = adopt_socket(parts_.shard, connection.descriptor, Direction::incoming);
+  tls::SecurableStream stream(
+      parts_.shard, adopt_socket(parts_.shard, connection.descriptor, Direction::incoming));
+  Reception reception(parts_, connection.listener, connection.admission);
   smtp::ClientInfo client{
       .peer = connection.peer, .local = connection.local, .hello = {}, .is_extended = false};
-  Reception reception(parts_, profile.permission, connection.admission);
-  {
-    smtp::ServerSession session(parts_.shard, profile.settings, *stream, std::move(client),
-                                reception);
-    TaskScope conversation(parts_.shard.run_queue());
-    const LiveSession live{.session = session, .conversation = conversation};
-    const auto position = sessions_.insert(sessions_.end(), live);
-    parts_.metrics.sessions.add(1);
-    conversation.spawn(session.run());
-    if (parts_.is_stopping) session.request_stop();
-    co_await conversation.join();
-    sessions_.erase(position);
-    parts_.metrics.sessions.add(-1);
+  const auto& settings = reception.policy().listener(connection.listener).settings;
+  bool is_ready = true;
+  if (settings.tls == smtp::TlsPolicy::implicit) {
+    is_ready = co_await secure(stream, reception.policy(), client);
   }
-  co_await stream->close();
+  if (is_ready) co_await converse(stream, reception, std::move(client));
+  co_await stream.close();
   note_ended(connection);
   session_ended_.notify_all();
+}
+
+Task<bool> SessionRegistry::secure(tls::SecurableStream& stream, const ReceptionPolicy& policy,
+                                   smtp::ClientInfo& client) {
+  auto facts =
+      co_await stream.secure(policy.tls(), Deadline::in(parts_.shard.clock(), kHandshakeMax));
+  if (!facts) {
+    parts_.metrics.tls_failures.add();
+    SLUICE_LOG(info, "tls_failed", {"client", client.peer.to_string()},
+               {"error", facts.error().sentence()});
+    co_return false;
+  }
+  client.tls = *std::move(facts);
+  co_return true;
+}
+
+Task<void> SessionRegistry::converse(tls::SecurableStream& stream, Reception& reception,
+                                     smtp::ClientInfo client) {
+  StreamUpgrade upgrade(stream, reception.policy().tls());
+  const smtp::ServerSession::Parts session_parts{
+      .shard = parts_.shard,
+      .settings = reception.settings(),
+      .stream = stream,
+      .handler = reception,
+      .upgrade = reception.policy().tls() != nullptr ? &upgrade : nullptr};
+  smtp::ServerSession session(session_parts, std::move(client));
+  TaskScope conversation(parts_.shard.run_queue());
+  const LiveSession live{.session = session, .conversation = conversation};
+  const auto position = sessions_.insert(sessions_.end(), live);
+  parts_.metrics.sessions.add(1);
+  conversation.spawn(session.run());
+  if (parts_.is_stopping) session.request_stop();
+  co_await conversation.join();
+  sessions_.erase(position);
+  parts_.metrics.sessions.add(-1);
 }
 
 void SessionRegistry::note_ended(const NewConnection& connection) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <memory>
 #include <vector>
 
 #include "core/event.h"
@@ -16,15 +17,9 @@
 #include "relay/connection_limits.h"
 #include "relay/reception.h"
 #include "smtp/server_session.h"
+#include "tls/securable_stream.h"
 
 namespace sluice::relay {
-
-// What the sessions of one [[listener]] share. Immutable.
-struct ListenerProfile {
-  smtp::ServerSettings settings;
-  RelayPermission permission;
-};
-std::vector<ListenerProfile> listener_profiles(const RelayConfig& config);
 
 // A connection on its way from the listener to a shard.
 struct NewConnection {
@@ -47,8 +42,7 @@ class SessionRegistry {
   // `on_ended` is given what ended in one turn of the shard's loop.
   using OnEnded = std::function<void(std::vector<EndedConnection>)>;
 
-  SessionRegistry(ReceptionParts& parts, const std::vector<ListenerProfile>& profiles,
-                  OnEnded on_ended);
+  SessionRegistry(ReceptionParts& parts, OnEnded on_ended);
   ~SessionRegistry();  // asserts finish()
 
   void open(NewConnection connection);
@@ -71,11 +65,13 @@ class SessionRegistry {
   Task<void> wait_for_sessions(Deadline deadline);
   void cut_transactions();
   Task<void> serve(NewConnection connection);
+  Task<bool> secure(tls::SecurableStream& stream, const ReceptionPolicy& policy,
+                    smtp::ClientInfo& client);
+  Task<void> converse(tls::SecurableStream& stream, Reception& reception, smtp::ClientInfo client);
   Task<void> report_ended();
   void note_ended(const NewConnection& connection);
 
   ReceptionParts& parts_;
-  const std::vector<ListenerProfile>& profiles_;
   OnEnded on_ended_;
   TaskScope scope_;
   Event session_ended_;

@@ -7,30 +7,44 @@
 #include "core/shard.h"
 
 namespace sluice::relay {
+namespace {
+
+std::optional<Authenticator> make_authenticator(Shard& shard, Logins* logins,
+                                                LoginMetrics& metrics) {
+  if (logins == nullptr) return std::nullopt;
+  return Authenticator({.shard = shard,
+                        .users = *logins->users,
+                        .remembered = logins->remembered,
+                        .hashing = logins->hashing,
+                        .limits = logins->limits,
+                        .metrics = metrics});
+}
+
+}  // namespace
 
 ShardPart::ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::OnEnded on_ended)
     : shard_(shard),
       spool_(relay.spool),
       ids_(relay.spool.partition_of(shard.id()), shard.id().value(), shard.random()),
       metrics_(shard.metrics()),
+      login_metrics_(shard.metrics()),
+      authenticator_(make_authenticator(shard, relay.logins, login_metrics_)),
       dispatcher_(relay.dispatchers->open(shard)),
       reception_{.shard = shard,
-                 .config = *relay.config,
+                 .policy = relay.policy,
                  .spool = relay.spool,
                  .ids = ids_,
                  .budget = relay.budget,
                  .metrics = metrics_,
-                 .has_route =
-                     [&relay](std::string_view domain) {
-                       return relay.routes.route_of(domain).has_value();
-                     },
+                 .users = relay.logins != nullptr ? relay.logins->users.get() : nullptr,
+                 .authenticator = authenticator_ ? &*authenticator_ : nullptr,
                  .submit =
                      [this](FreshEnvelope envelope) {
                        // Once deliveries stop, what was accepted waits in the spool for the next
                        // start.
                        if (!is_delivery_stopping_) dispatcher_->submit(std::move(envelope));
                      }},
-      sessions_(reception_, relay.profiles, std::move(on_ended)),
+      sessions_(reception_, std::move(on_ended)),
       scope_(shard.run_queue()),
       left_(shard) {}
 

@@ -5,13 +5,14 @@
 
 #include <functional>
 #include <memory>
-#include <vector>
+#include <optional>
+#include <utility>
 
 #include "core/event.h"
 #include "core/task_scope.h"
 #include "relay/dispatcher.h"
+#include "relay/logins.h"
 #include "relay/reception.h"
-#include "relay/route_resolver.h"
 #include "relay/session_registry.h"
 #include "spool/spool.h"
 
@@ -19,12 +20,11 @@ namespace sluice::relay {
 
 // What every shard is given. Outlives the shards.
 struct RelayParts {
-  std::shared_ptr<const RelayConfig> config;
-  std::vector<ListenerProfile> profiles;
-  RouteResolver routes;
+  std::shared_ptr<const ReceptionPolicy> policy;  // at the start
   spool::Spool& spool;
   MemoryBudget& budget;  // of bodies in reception
   std::shared_ptr<DispatcherGroup> dispatchers;
+  Logins* logins = nullptr;  // null: nobody can log in
 };
 
 class ShardPart {
@@ -34,6 +34,11 @@ class ShardPart {
 
   // The shard's main task: delivers until stop_delivery(), then waits for leave().
   Task<void> run();
+
+  // Sessions that begin from now on go by it.
+  void set_policy(std::shared_ptr<const ReceptionPolicy> policy) {
+    reception_.policy = std::move(policy);
+  }
 
   SessionRegistry& sessions() { return sessions_; }
   Dispatcher& dispatcher() { return *dispatcher_; }
@@ -58,6 +63,8 @@ class ShardPart {
   spool::Spool& spool_;
   spool::MessageIdSource ids_;
   ReceptionMetrics metrics_;
+  LoginMetrics login_metrics_;
+  std::optional<Authenticator> authenticator_;
   std::unique_ptr<Dispatcher> dispatcher_;
   ReceptionParts reception_;
   SessionRegistry sessions_;

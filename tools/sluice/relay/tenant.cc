@@ -18,6 +18,23 @@ std::string_view name_of(TenantPart part) {
   return part == TenantPart::reception ? "reception" : "delivery";
 }
 
+std::string Tenant::campaign(const std::string& asked, WallTime now) {
+  if (asked.empty()) return asked;
+  const std::lock_guard lock(campaigns_mutex_);
+  const auto known = campaigns_.find(asked);
+  if (known != campaigns_.end()) {
+    known->second = now;
+    return asked;
+  }
+  if (campaigns_.size() >= kCampaignsMax) {
+    std::erase_if(campaigns_,
+                  [now](const auto& entry) { return entry.second + kCampaignIdleMax <= now; });
+  }
+  if (campaigns_.size() >= kCampaignsMax) return std::string(kOtherCampaigns);
+  campaigns_.emplace(asked, now);
+  return asked;
+}
+
 Tenant& TenantRegistry::tenant(std::string_view name) {
   SLUICE_ASSERT(!name.empty(), "mail without a tenant has no Tenant");
   const std::lock_guard lock(mutex_);

@@ -22,6 +22,9 @@
 namespace sluice::relay {
 
 inline constexpr std::size_t kTenantNameBytesMax = 64;
+inline constexpr std::size_t kCampaignsMax = 1000;
+inline constexpr Duration kCampaignIdleMax = std::chrono::hours(24);
+inline constexpr std::string_view kOtherCampaigns = "other";
 
 // Letters, digits, dots, hyphens and underscores: a tenant's name is part of queue names.
 bool is_valid_tenant_name(std::string_view name);
@@ -47,6 +50,10 @@ class Tenant {
   bool is_configured() const { return is_configured_.load(); }
   void set_configured(bool is_configured) { is_configured_.store(is_configured); }
 
+  // The campaign under which a message is queued: the one asked for, or "other" when the tenant has
+  // kCampaignsMax of them alive. One that nobody has used for kCampaignIdleMax is not. Any thread.
+  std::string campaign(const std::string& asked, WallTime now);
+
   bool may_deliver() const { return is_configured() && !is_suspended(TenantPart::delivery); }
 
  private:
@@ -55,6 +62,8 @@ class Tenant {
   std::string name_;
   std::array<std::atomic<bool>, 2> suspended_{};
   std::atomic<bool> is_configured_{false};
+  std::mutex campaigns_mutex_;
+  std::unordered_map<std::string, WallTime> campaigns_;  // when each was last used
 };
 
 class TenantRegistry {

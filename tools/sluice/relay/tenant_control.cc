@@ -28,6 +28,13 @@ void restore_suspensions(const std::vector<spool::LedgerEntry>& ledger, TenantRe
   }
 }
 
+void restore_quotas(const std::vector<spool::LedgerEntry>& ledger, TenantRegistry& tenants) {
+  for (const spool::LedgerEntry& entry : ledger) {
+    const auto quota = parse_quota_entry(entry.name);
+    if (quota) tenants.tenant(quota->tenant).usage.accepted.restore(quota->day, entry.amount);
+  }
+}
+
 std::vector<TenantRow> TenantControl::list() const {
   std::vector<TenantRow> rows;
   parts_.tenants.for_each([&](Tenant& tenant) { rows.push_back(row_of(tenant)); });
@@ -83,7 +90,7 @@ Task<Result<void>> TenantControl::resume(std::string name, TenantPart part) {
 Task<Result<void>> TenantControl::keep(Tenant& tenant, TenantPart part, bool is_suspended) {
   spool::LedgerEntry entry{.name = suspension_entry(part, tenant.name()),
                            .amount = is_suspended ? 1U : 0U,
-                           .expiry = WallTime::far_future()};
+                           .expiry = spool::kNeverExpires};
   co_return co_await parts_.spool.set_ledger(parts_.shard, std::move(entry));
 }
 

@@ -35,6 +35,9 @@ std::string suspension_entry(TenantPart part, std::string_view tenant);
 // Applies what an earlier life of the process suspended.
 void restore_suspensions(const std::vector<spool::LedgerEntry>& ledger, TenantRegistry& tenants);
 
+// Puts in what the days of the ledger had counted.
+void restore_quotas(const std::vector<spool::LedgerEntry>& ledger, TenantRegistry& tenants);
+
 class TenantControl {
  public:
   struct Parts {

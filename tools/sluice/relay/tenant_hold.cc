@@ -37,6 +37,12 @@ bool TenantHold::take_recipient(WallTime now) {
   return true;
 }
 
+void TenantHold::give_back_recipient() {
+  SLUICE_ASSERT(recipients_ > 0, "one was taken");
+  tenant_->usage.accepted.give_back(day_, 1);
+  --recipients_;
+}
+
 bool TenantHold::take_queued(std::uint64_t envelopes, std::uint64_t bytes) {
   SLUICE_ASSERT(tenant_ != nullptr, "a message ends once");
   SLUICE_ASSERT(envelopes_ == 0, "a message ends once");

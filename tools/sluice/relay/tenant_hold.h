@@ -26,6 +26,8 @@ class TenantHold {
 
   // False: the quota is used up.
   [[nodiscard]] bool take_recipient(WallTime now);
+  // The recipient was not accepted after all.
+  void give_back_recipient();
   // False: too much of the tenant waits already.
   [[nodiscard]] bool take_queued(std::uint64_t envelopes, std::uint64_t bytes);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 
 #include "core/assert.h"
@@ -10,6 +11,7 @@
 namespace sluice::relay {
 namespace {
 
+constexpr std::string_view kQuotaPrefix = "quota:";
 constexpr unsigned kUnitBits = 40;
 constexpr std::uint64_t kUnitsMax = (std::uint64_t{1} << kUnitBits) - 1;
 constexpr std::int64_t kDayMilliseconds = 24LL * 3600 * 1000;
@@ -35,7 +37,29 @@ std::string date_of(Day day) {
 }
 
 std::string quota_entry(std::string_view tenant, Day day) {
-  return fmt::format("quota:{}:{}", tenant, date_of(day));
+  return fmt::format("{}{}:{}", kQuotaPrefix, tenant, date_of(day));
+}
+
+std::optional<QuotaEntry> parse_quota_entry(std::string_view name) {
+  constexpr std::size_t kDateBytes = 10;
+  if (!name.starts_with(kQuotaPrefix)) return std::nullopt;
+  name.remove_prefix(kQuotaPrefix.size());
+  if (name.size() < kDateBytes + 2) return std::nullopt;
+  const std::string_view date = name.substr(name.size() - kDateBytes);
+  const std::string_view tenant = name.substr(0, name.size() - kDateBytes - 1);
+  int year = 0;
+  unsigned month = 0;
+  unsigned day = 0;
+  std::from_chars(date.data(), date.data() + 4, year);
+  std::from_chars(date.data() + 5, date.data() + 7, month);
+  std::from_chars(date.data() + 8, date.data() + 10, day);
+  const std::chrono::year_month_day parsed{std::chrono::year(year), std::chrono::month(month),
+                                           std::chrono::day(day)};
+  if (!parsed.ok()) return std::nullopt;
+  const auto days = std::chrono::sys_days(parsed).time_since_epoch().count();
+  const QuotaEntry entry{.tenant = std::string(tenant), .day = static_cast<Day>(days)};
+  if (quota_entry(tenant, entry.day).substr(kQuotaPrefix.size()) != name) return std::nullopt;
+  return entry;
 }
 
 bool DayCounter::try_take(Day today, std::uint64_t units, std::uint64_t limit) {

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,12 @@ std::string date_of(Day day);  // "2026-11-26"
 
 // The entry of the ledger that counts a tenant's recipients of a day.
 std::string quota_entry(std::string_view tenant, Day day);
+// What such an entry counts; nothing for an entry of another kind.
+struct QuotaEntry {
+  std::string tenant;
+  Day day;
+};
+std::optional<QuotaEntry> parse_quota_entry(std::string_view name);
 
 // A counter that begins anew each day. A clock that jumps back goes on with the day it had.
 class alignas(64) DayCounter {

@@ -1,0 +1,105 @@
+#include "relay/reloader.h"
+
+#include <utility>
+
+#include "core/assert.h"
+#include "core/completion.h"
+#include "core/log.h"
+#include "core/shard.h"
+
+namespace sluice::relay {
+
+Reloader::Reloader(Parts parts, std::shared_ptr<const RelayConfig> config,
+                   std::shared_ptr<const ReceptionPolicy> policy)
+    : parts_(std::move(parts)), config_(std::move(config)), policy_(std::move(policy)) {}
+
+Reloader::~Reloader() { SLUICE_ASSERT(worker_ == nullptr, "stop() ended the worker"); }
+
+void Reloader::stop() {
+  if (worker_ != nullptr) worker_->stop();
+  worker_.reset();
+}
+
+Task<Result<ReloadReport>> Reloader::reload(ReloadMode mode) {
+  if (std::exchange(is_busy_, true)) {
+    co_return fail(ErrorCode::refused, "another reload is going on: try again in a moment");
+  }
+  auto report = co_await prepare_and_apply(mode);
+  is_busy_ = false;
+  if (!report) {
+    SLUICE_LOG(error, "reload_refused", {"error", report.error().sentence()},
+               {"meaning", "the configuration in force stays as it is"});
+    co_return report;
+  }
+  SLUICE_LOG(info, report->is_applied ? "configuration_reloaded" : "configuration_checked",
+             {"changes", report->changes.size()});
+  for (const ConfigChange& change : report->changes) {
+    SLUICE_LOG(info, "configuration_change", {"key", change.key}, {"before", change.before},
+               {"after", change.after}, {"takes_effect", change.is_fixed ? "restart" : "now"});
+  }
+  co_return report;
+}
+
+Task<Result<ReloadReport>> Reloader::prepare_and_apply(ReloadMode mode) {
+  SLUICE_CO_TRY(wanted, co_await load());
+  PlannedReload planned = plan_reload(*config_, *wanted);
+  if (parts_.logins == nullptr && has_logins(*planned.config)) {
+    co_return fail(ErrorCode::unsupported,
+                   "no listener had AUTH when the relay started: restart it to let clients log in");
+  }
+  SLUICE_CO_TRY(policy, ReceptionPolicy::make(planned.config, parts_.tenants, parts_.ticket_keys));
+  if (mode == ReloadMode::dry_run) co_return std::move(planned.report);
+  auto applied = co_await apply(planned.config, std::move(policy));
+  if (!applied) co_return std::unexpected(std::move(applied).error());
+  planned.report.is_applied = true;
+  co_return std::move(planned.report);
+}
+
+// One step of a worker that lives until the next reload.
+Task<Reloader::Loaded> Reloader::load() {
+  stop();
+  Completion<Loaded> done(parts_.shard);
+  auto read = [&done, read_files = parts_.load, post = parts_.post, is_done = false]() mutable {
+    if (std::exchange(is_done, true)) return Instant::far_future();
+    auto loaded = std::make_shared<Loaded>(read_files());
+    post([&done, loaded] { done.complete(std::move(*loaded)); });
+    return Instant::far_future();
+  };
+  worker_ = executor_.start("reload", std::move(read));
+  co_return co_await done.wait();
+}
+
+Task<Result<void>> Reloader::apply(std::shared_ptr<const RelayConfig> config,
+                                   std::shared_ptr<const ReceptionPolicy> policy) {
+  SLUICE_CO_TRY(plan, parts_.dispatchers.plan_for(config));
+  auto replaced = replace_users(*config);  // the last that can fail
+  if (!replaced) co_return replaced;
+  const std::function<bool(ShardPart&)> prepare = [plan](ShardPart& part) {
+    part.dispatcher().prepare(plan);
+    return true;
+  };
+  auto prepared = co_await parts_.shards.ask_all(parts_.shard, prepare);
+  if (!prepared) co_return std::unexpected(std::move(prepared).error());
+  const std::function<bool(ShardPart&)> adopt = [plan, policy](ShardPart& part) {
+    part.set_policy(policy);
+    part.dispatcher().adopt(plan);
+    return true;
+  };
+  auto adopted = co_await parts_.shards.ask_all(parts_.shard, adopt);
+  if (!adopted) co_return std::unexpected(std::move(adopted).error());
+  parts_.dispatchers.publish(plan);
+  parts_.listener.set_limits(config->listeners);
+  policy->tell_tenants(parts_.tenants);
+  parts_.shards.tell_all(parts_.shard,
+                         [](ShardPart& part) { part.dispatcher().release_tenants(); });
+  config_ = std::move(config);
+  policy_ = std::move(policy);
+  co_return Result<void>();
+}
+
+Result<void> Reloader::replace_users(const RelayConfig& config) {
+  if (parts_.logins == nullptr) return {};
+  return parts_.logins->users->replace_configured(config.users);
+}
+
+}  // namespace sluice::relay

@@ -1,0 +1,65 @@
+// Reloader: takes a new configuration over while the relay runs.
+//
+// The files are read by a worker, since that may block. Everything that can fail is made before
+// anything changes: certificates, users, the plan of routes. Then sessions that begin go by the new
+// policy, envelopes by the new routes; sessions in progress end under the old one. A wrong file
+// changes nothing. One reload at a time. Lives on shard 0.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/executor.h"
+#include "core/task.h"
+#include "relay/config_reload.h"
+#include "relay/listener.h"
+#include "relay/logins.h"
+#include "relay/reception_policy.h"
+#include "relay/shard_parts.h"
+#include "relay/tenant.h"
+
+namespace sluice::relay {
+
+enum class ReloadMode : std::uint8_t { apply, dry_run };
+
+class Reloader {
+ public:
+  struct Parts {
+    Shard& shard;
+    ShardParts& shards;
+    DispatcherGroup& dispatchers;
+    Listener& listener;
+    TenantRegistry& tenants;
+    Logins* logins;  // null: no listener had AUTH at the start
+    std::shared_ptr<tls::TicketKeys> ticket_keys;
+    std::function<Result<std::shared_ptr<const RelayConfig>>()> load;  // on a worker
+    std::function<void(Letter)> post;  // from the worker to the shard
+  };
+  Reloader(Parts parts, std::shared_ptr<const RelayConfig> config,
+           std::shared_ptr<const ReceptionPolicy> policy);
+  ~Reloader();
+
+  // refused: another reload is going on. Else what is wrong with the files.
+  Task<Result<ReloadReport>> reload(ReloadMode mode);
+
+  const std::shared_ptr<const ReceptionPolicy>& policy() const { return policy_; }
+  // After the last reload.
+  void stop();
+
+ private:
+  using Loaded = Result<std::shared_ptr<const RelayConfig>>;
+  Task<Result<ReloadReport>> prepare_and_apply(ReloadMode mode);
+  Task<Loaded> load();
+  Task<Result<void>> apply(std::shared_ptr<const RelayConfig> config,
+                           std::shared_ptr<const ReceptionPolicy> policy);
+  Result<void> replace_users(const RelayConfig& config);
+
+  Parts parts_;
+  std::shared_ptr<const RelayConfig> config_;
+  std::shared_ptr<const ReceptionPolicy> policy_;
+  Executor executor_;
+  std::unique_ptr<Worker> worker_;
+  bool is_busy_ = false;
+};
+
+}  // namespace sluice::relay
