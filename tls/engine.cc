@@ -121,8 +121,9 @@ Result<Engine::Step> Engine::begin_server(std::string_view ciphertext) {
     if (is_tls) output_ = kDecodeErrorAlert;
     return std::unexpected(std::move(hello).error());
   }
+  auto opened = open(server_->context_for(*hello));
   server_name_ = std::move(hello->server_name);
-  return open(server_->context_for(*hello));
+  return opened;
 }
 
 Result<Engine::Step> Engine::begin_client() {

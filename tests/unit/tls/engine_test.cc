@@ -237,6 +237,14 @@ TEST_F(EngineTest, AClientThatVerifiesNothingTakesAnyCertificate) {
   EXPECT_TRUE(Wire(client_end, server).carry());
 }
 
+TEST_F(EngineTest, AServerHasACertificateForEachName) {
+  const auto context = server_with({certificates_.load("ec:P-256", "DNS:other.example.com"),
+                                    certificates_.load("ec:P-256", "DNS:*.example.com")});
+  Engine server(context);
+  Engine client_end(client());  // verifies the name
+  EXPECT_TRUE(Wire(client_end, server).carry());
+}
+
 struct GarbageCase {
   const char* name;
   std::string bytes;
