@@ -42,7 +42,7 @@ class Certificate {
 
   KeyKind key_kind() const { return key_kind_; }
   WallTime not_after() const { return not_after_; }
-  // The DNS names it is for, in lower case; the common name where it has none.
+  // The DNS names it is for, in lower case and no order; the common name where it has none.
   const std::vector<std::string>& names() const { return names_; }
   const std::string& file() const { return file_; }
   const std::string& chain_pem() const { return chain_pem_; }

@@ -3,6 +3,7 @@
 #include <wolfssl/options.h>
 // wolfSSL's options must come first: its other headers depend on them.
 #include <fmt/format.h>
+#include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 
 #include <algorithm>

@@ -102,7 +102,7 @@ Result<std::shared_ptr<const ServerContext>> ServerContext::make(ServerSettings 
                 fmt::format("{} certificates, at most {} can be served",
                             settings.certificates.size(), kCertificatesMax));
   }
-  const std::shared_ptr<ServerContext> made(new ServerContext(std::move(settings.ticket_keys)));
+  std::shared_ptr<ServerContext> made(new ServerContext(std::move(settings.ticket_keys)));
   for (auto& certificate : settings.certificates) {
     auto added = made->add(std::move(certificate), settings.version_min);
     if (!added) return std::unexpected(std::move(added).error());
@@ -123,10 +123,10 @@ Result<void> ServerContext::add(std::shared_ptr<const Certificate> certificate,
   if (auto installed = install(context.get(), *certificate); !installed) return installed;
   keep_tickets(context.get(), *ticket_keys_);
 
-  const std::vector<std::string>& first =
-      entries_.empty() ? certificate->names() : entries_.front().certificate->names();
   const bool is_default =
-      entries_.empty() || (!first.empty() && certificate->covers(first.front()));
+      entries_.empty() ||
+      std::ranges::any_of(entries_.front().certificate->names(),
+                          [&](const std::string& name) { return certificate->covers(name); });
   entries_.push_back({std::move(certificate), std::move(context), is_default});
   return {};
 }
@@ -134,20 +134,22 @@ Result<void> ServerContext::add(std::shared_ptr<const Certificate> certificate,
 const ServerContext::Entry& ServerContext::choose(const ClientHello& hello) const {
   const bool is_known = std::ranges::any_of(
       entries_, [&](const Entry& entry) { return entry.certificate->covers(hello.server_name); });
-  const Entry* rsa = nullptr;
-  const Entry* any = nullptr;
+  const Entry* chosen = nullptr;
+  const Entry* first = nullptr;
   for (const Entry& entry : entries_) {
     const bool is_candidate =
         is_known ? entry.certificate->covers(hello.server_name) : entry.is_default;
     if (!is_candidate) continue;
-    if (any == nullptr) any = &entry;
+    if (first == nullptr) first = &entry;
     const KeyKind kind = entry.certificate->key_kind();
     if (!hello.verifies(kind)) continue;
     if (kind != KeyKind::rsa) return entry;
-    if (rsa == nullptr) rsa = &entry;
+    if (chosen == nullptr) chosen = &entry;
   }
   // With none that it can verify, wolfSSL refuses the client in the terms of the protocol.
-  return rsa != nullptr ? *rsa : *any;
+  if (chosen == nullptr) chosen = first;
+  SLUICE_ASSERT(chosen != nullptr, "the first certificate serves whom no other does");
+  return *chosen;
 }
 
 const Certificate& ServerContext::certificate_for(const ClientHello& hello) const {

@@ -24,8 +24,8 @@ enum class Version : std::uint8_t { tls_1_2, tls_1_3 };
 inline constexpr std::size_t kCertificatesMax = 1000;
 
 struct ServerSettings {
-  // At least one. Clients that ask for no name, or for one that nobody has, get what also names
-  // the first name of the first.
+  // At least one. Clients that ask for no name, or for one that nobody has, get the first or what
+  // shares a name with it.
   std::vector<std::shared_ptr<const Certificate>> certificates;
   Version version_min = Version::tls_1_2;
   std::shared_ptr<TicketKeys> ticket_keys;
