@@ -172,6 +172,11 @@ TEST_F(EngineTest, EndsInOrder) {
   ASSERT_TRUE(Wire(client_end, server).carry());
   EXPECT_TRUE(server.has_peer_ended());
   EXPECT_FALSE(client_end.has_peer_ended());
+  // The other direction is still open (RFC 8446 6.1).
+  EXPECT_EQ(transfer(server, client_end, "221 bye"), "221 bye");
+  server.end();
+  EXPECT_TRUE(client_end.feed(server.take_output()));
+  EXPECT_TRUE(client_end.has_peer_ended());
 }
 
 TEST_F(EngineTest, ResumesOnAnotherContextWithTheSameTicketKeys) {
