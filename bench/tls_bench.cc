@@ -15,7 +15,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <memory>
@@ -99,8 +98,8 @@ class Certificates {
 };
 
 const Certificates& certificates() {
-  static const Certificates made;
-  return made;
+  static const Certificates kMade;
+  return kMade;
 }
 
 // ---- two ends made of Engines
@@ -225,7 +224,7 @@ int floor_receive(WOLFSSL* /*connection*/, char* room, int bytes, void* ends) {
   Pipe& pipe = static_cast<Ends*>(ends)->in;
   const std::size_t got = std::min(static_cast<std::size_t>(bytes), pipe.bytes.size() - pipe.read);
   if (got == 0) return WOLFSSL_CBIO_ERR_WANT_READ;
-  std::memcpy(room, pipe.bytes.data() + pipe.read, got);
+  std::copy_n(pipe.bytes.data() + pipe.read, got, room);
   pipe.read += got;
   if (pipe.read == pipe.bytes.size()) {
     pipe.bytes.clear();
