@@ -30,7 +30,7 @@ constexpr bool has(Notify all, Notify one) {
 // Of MAIL.
 struct MessageDsn {
   ReturnContent content = ReturnContent::unset;
-  std::string envelope_id;  // ENVID as xtext; empty: none
+  std::string envelope_id = {};  // ENVID as xtext; empty: none
 
   bool is_empty() const { return content == ReturnContent::unset && envelope_id.empty(); }
   friend bool operator==(const MessageDsn&, const MessageDsn&) = default;
@@ -39,7 +39,7 @@ struct MessageDsn {
 // Of RCPT.
 struct RecipientDsn {
   Notify notify = Notify::unset;
-  std::string original_recipient;  // ORCPT: "rfc822;xtext"; empty: none
+  std::string original_recipient = {};  // ORCPT: "rfc822;xtext"; empty: none
 
   bool is_empty() const { return notify == Notify::unset && original_recipient.empty(); }
   friend bool operator==(const RecipientDsn&, const RecipientDsn&) = default;

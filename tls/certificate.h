@@ -1,5 +1,9 @@
-// Certificate: a server's certificate with the chain that leads to its root, and the key that fits
-// it, as PEM files hold them. Immutable; its files are read once.
+// Certificate: a server's certificate with its chain and private key, as two PEM files hold them.
+//
+// Loading finds every mistake that would else be met in a handshake: a file that is not PEM, a key
+// of another certificate, a kind of key that clients do not take. It says when the certificate ends
+// and whom it names; it verifies no chain, because clients do.
+// A value that never changes; shared by shards once it is in a ServerContext.
 #pragma once
 
 #include <cstddef>
@@ -11,48 +15,50 @@
 
 #include "core/clock.h"
 #include "core/error.h"
-#include "core/secret.h"
 
 namespace sluice::tls {
 
-inline constexpr std::size_t kPemBytesMax = 1 << 20;
-// From here on to its end a certificate is a problem.
-inline constexpr Duration kExpiryNotice = std::chrono::hours(24 * 14);
+// Chains are a few kilobytes; this leaves room for comments and long keys.
+inline constexpr std::size_t kCertificateFileBytesMax = 1024 * 1024;
+inline constexpr unsigned kRsaBitsMin = 2048;
 
-enum class KeyKind : std::uint8_t { rsa, ecdsa, ed25519 };
+// A certificate that ends sooner is worth a warning.
+inline constexpr Duration kExpiryWarning = std::chrono::hours(14 * 24);
+
+enum class KeyKind : std::uint8_t { rsa, ecdsa_p256, ecdsa_p384, ecdsa_p521 };
 
 class Certificate {
  public:
-  // The error names the file, and says what is wrong with it: unreadable, no PEM, a key that does
-  // not fit.
+  // The certificate file holds the certificate first, then its chain. Each error names the file; a
+  // key that does not fit names both.
   static Result<Certificate> load(const std::string& certificate_file, const std::string& key_file);
 
-  const std::string& file() const { return file_; }
-  KeyKind key_kind() const { return key_kind_; }
-  // In lower case: "mx.example.com", "*.example.com".
-  const std::vector<std::string>& names() const { return names_; }
-  WallTime ends() const { return ends_; }
+  // Whether a client that asked for this name is served right: "mail.example.com" by a certificate
+  // for it or for "*.example.com" (RFC 6125 6.4.3: the star stands for one whole label).
+  bool covers(std::string_view server_name) const;
 
-  // RFC 6125 §6.4: a star stands for one whole label. `name` in lower case.
-  bool is_for(std::string_view name) const;
-
-  // "FILE: the certificate ended on 2026-11-01": of one that has ended, or will within
-  // kExpiryNotice.
+  // "the certificate FILE ended on 2025-01-31" or "... ends in 3 days, on ...", or nothing to say.
   std::optional<std::string> expiry_problem(WallTime now) const;
 
-  const std::string& chain_pem() const { return chain_; }
-  const Secret& key_pem() const { return key_; }
+  KeyKind key_kind() const { return key_kind_; }
+  WallTime not_after() const { return not_after_; }
+  // The DNS names it is for, in lower case and no order; the common name where it has none.
+  const std::vector<std::string>& names() const { return names_; }
+  const std::string& file() const { return file_; }
+  const std::string& chain_pem() const { return chain_pem_; }
+  const std::string& key_pem() const { return key_pem_; }
 
  private:
   Certificate() = default;
-  Result<void> read_facts();
+  Result<void> check_fit(const std::string& key_file) const;
+  Result<void> read_leaf();
 
   std::string file_;
-  std::string chain_;
-  Secret key_;
+  std::string chain_pem_;
+  std::string key_pem_;
   KeyKind key_kind_ = KeyKind::rsa;
+  WallTime not_after_{0};
   std::vector<std::string> names_;
-  WallTime ends_{0};
 };
 
 }  // namespace sluice::tls

@@ -1,37 +1,46 @@
-// ClientContext: how we speak TLS to a server, and what we remember of it: the last session ticket,
-// so that the next handshake is short. Certificates are not verified: that is for whoever encrypts
-// where a passive listener is the only enemy, and for the load tools.
+// ClientContext: what the connections of a client share: whom it trusts and what it speaks.
 //
-// Belongs to one shard.
+// Immutable, shared by the shards.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "core/error.h"
-
-struct WOLFSSL_CTX;
-struct WOLFSSL_SESSION;
+#include "tls/handles.h"
+#include "tls/server_context.h"
 
 namespace sluice::tls {
 
-enum class Resumption : unsigned char { no, yes };
+// What a client demands of the server's certificate.
+enum class Verification : std::uint8_t {
+  none,            // encrypts only: any certificate will do
+  chain_and_name,  // an authority of the file vouches for the name that was asked for
+};
+
+struct ClientSettings {
+  Verification verification = Verification::chain_and_name;
+  std::string authorities_file = {};  // PEM; for chain_and_name
+  Version version_min = Version::tls_1_2;
+  Version version_max = Version::tls_1_3;
+};
 
 class ClientContext {
  public:
-  static Result<std::unique_ptr<ClientContext>> make(Resumption resumption);
+  static Result<std::shared_ptr<const ClientContext>> make(const ClientSettings& settings);
   ClientContext(const ClientContext&) = delete;
   ClientContext& operator=(const ClientContext&) = delete;
-  ~ClientContext();
+
+  Verification verification() const { return verification_; }
+  WOLFSSL_CTX* context() const { return context_.get(); }  // for the Engine
 
  private:
-  friend class Engine;
-  ClientContext(WOLFSSL_CTX* context, Resumption resumption)
-      : context_(context), resumption_(resumption) {}
-  void remember(WOLFSSL_SESSION* session);  // takes it over
+  ClientContext(ContextHandle context, Verification verification)
+      : context_(std::move(context)), verification_(verification) {}
 
-  WOLFSSL_CTX* context_;
-  Resumption resumption_;
-  WOLFSSL_SESSION* session_ = nullptr;
+  ContextHandle context_;
+  Verification verification_;
 };
 
 }  // namespace sluice::tls

@@ -1,33 +1,46 @@
-// ClientHello: what a client says before anything is agreed, as far as a server must know it to
-// choose its certificate: the name it asks for, and the signatures it can verify.
+// ClientHello: what a client says first (RFC 8446 4.1.2, RFC 5246 7.4.1.2), as far as the choice of
+// a certificate needs it.
 //
-// Read out of the first records of a connection (RFC 8446 §4.1.2, §5.1; RFC 5246 §7.4.1.2), which
-// the TLS library then reads once more as a whole. Pure and bounded; copies what it keeps. Fuzzed.
+// It is read before wolfSSL sees a byte: a peer that talks something else costs no TLS state, and
+// the context is chosen without callbacks. It judges only structure; wolfSSL reads it again and
+// decides what is acceptable. Pure.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "core/error.h"
+#include "tls/certificate.h"
+
 namespace sluice::tls {
 
-// A larger one is refused: real ones take less than 2 KiB, with post-quantum keys.
+// Browsers send 2 KB with post-quantum keys; this is one whole record, and what OpenSSL bounds it
+// to is near.
 inline constexpr std::size_t kClientHelloBytesMax = 16 * 1024;
+inline constexpr std::size_t kServerNameBytesMax = 255;  // RFC 1035 2.3.4
 
 struct ClientHello {
-  std::string server_name;      // SNI in lower case; empty: none
-  bool can_verify_rsa = false;  // signatures
-  bool can_verify_ecdsa = false;
+  std::string server_name;  // in lower case; empty: none, or not a host name
+
+  // Whether the client can check a signature by such a key.
+  bool verifies(KeyKind kind) const;
+
+  // Lists of big-endian 16-bit numbers, which point into the message that was parsed. The latter
+  // two are absent when the extension is.
+  std::string_view cipher_suites;
+  std::optional<std::string_view> signature_schemes;
+  std::optional<std::string_view> groups;
+  bool offers_tls13 = false;
 };
 
-enum class ClientHelloFault : std::uint8_t {
-  unfinished,  // more bytes must come
-  malformed,   // this is no ClientHello
-};
+// The body of the first handshake message of what was received: nothing while more must come. An
+// error when it can become none: plain text, another message, one that is too long.
+Result<std::optional<std::string>> find_client_hello(std::string_view received);
 
-// `bytes`: everything that came since the connection began.
-std::expected<ClientHello, ClientHelloFault> parse_client_hello(std::string_view bytes);
+// Takes such a body apart.
+Result<ClientHello> parse_client_hello(std::string_view body);
 
 }  // namespace sluice::tls

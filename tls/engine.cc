@@ -3,121 +3,260 @@
 #include <wolfssl/options.h>
 // wolfSSL's options must come first: its other headers depend on them.
 #include <fmt/format.h>
-#include <string.h>
+#include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <utility>
 
 #include "core/assert.h"
-#include "tls/wolfssl_error.h"
+#include "tls/alert.h"
+#include "tls/wolfssl_bytes.h"
 
 namespace sluice::tls {
 
-void Engine::FreeSsl::operator()(WOLFSSL* ssl) const { wolfSSL_free(ssl); }
+namespace {
 
-void Engine::prepare(WOLFSSL_CTX* context) {
-  wolfSSL_CTX_SetIORecv(context, &Engine::on_read);
-  wolfSSL_CTX_SetIOSend(context, &Engine::on_write);
+constexpr std::size_t kRecordPlaintextBytesMax = 16 * 1024;  // RFC 8446 5.1
+// Header, explicit nonce, padding, MAC of the widest cipher: RFC 8446 5.2 allows 256.
+constexpr std::size_t kRecordOverheadBytesMax = 5 + 256;
+constexpr std::size_t kRecordsPerTurn = 3;
+static_assert(kRecordsPerTurn * (kRecordPlaintextBytesMax + kRecordOverheadBytesMax) +
+                  kRecordPlaintextBytesMax / 2 <=
+              kPendingCiphertextBytesMax);  // leaves room for answers to messages of the peer
+
+int on_receive(WOLFSSL* /*connection*/, char* room, int bytes, void* engine) {
+  return static_cast<Engine*>(engine)->give_input({room, static_cast<std::size_t>(bytes)});
 }
 
-Engine::Engine(std::shared_ptr<const ServerContext> context, const ClientHello& hello)
-    : server_(std::move(context)), server_name_(hello.server_name) {
-  attach(wolfSSL_new(server_->context_for(hello)));
+int on_send(WOLFSSL* /*connection*/, char* data, int bytes, void* engine) {
+  return static_cast<Engine*>(engine)->take_output_bytes({data, static_cast<std::size_t>(bytes)});
 }
 
-Engine::Engine(ClientContext& context, const std::string& server_name)
-    : client_(&context), server_name_(server_name) {
-  attach(wolfSSL_new(context.context_));
-  if (!server_name.empty()) {
-    const int status = wolfSSL_UseSNI(ssl_.get(), WOLFSSL_SNI_HOST_NAME, server_name.data(),
-                                      static_cast<unsigned short>(server_name.size()));
-    SLUICE_ASSERT(status == WOLFSSL_SUCCESS, "a name that was checked can be asked for");
+// The next record's worth of plaintext behind `done`: as it lies there, or put together.
+class RecordText {
+ public:
+  RecordText(std::span<const std::string_view> pieces, std::size_t done) {
+    for (std::string_view piece : pieces) {
+      const std::size_t skipped = std::min(done, piece.size());
+      done -= skipped;
+      piece.remove_prefix(skipped);
+      if (piece.empty()) continue;
+      piece = piece.substr(0, kRecordPlaintextBytesMax - used_);
+      if (used_ == 0 && piece.size() == kRecordPlaintextBytesMax) {
+        text_ = piece;
+        return;
+      }
+      std::memcpy(memory_.data() + used_, piece.data(), piece.size());
+      used_ += piece.size();
+      if (used_ == kRecordPlaintextBytesMax) break;
+    }
+    text_ = {memory_.data(), used_};
   }
-  if (context.session_ != nullptr) wolfSSL_set_session(ssl_.get(), context.session_);
+  RecordText(const RecordText&) = delete;
+  RecordText& operator=(const RecordText&) = delete;
+
+  std::string_view text() const { return text_; }
+
+ private:
+  std::array<char, kRecordPlaintextBytesMax> memory_;
+  std::size_t used_ = 0;
+  std::string_view text_;
+};
+
+}  // namespace
+
+Engine::Engine(std::shared_ptr<const ServerContext> context) : server_(std::move(context)) {
+  SLUICE_ASSERT(server_ != nullptr, "a server has a context");
 }
 
-// A session that was given tickets is worth remembering when it ends, not before they came.
-Engine::~Engine() {
-  if (client_ == nullptr || client_->resumption_ == Resumption::no) return;
-  if (wolfSSL_is_init_finished(ssl_.get()) == 0) return;
-  if (WOLFSSL_SESSION* const session = wolfSSL_get1_session(ssl_.get())) client_->remember(session);
+Engine::Engine(ClientRole role) : client_(std::move(role)) {
+  SLUICE_ASSERT(client_->context != nullptr, "a client has a context");
 }
 
-void Engine::attach(WOLFSSL* ssl) {
-  SLUICE_ASSERT(ssl != nullptr, "lack of memory ends the process");
-  ssl_.reset(ssl);
-  wolfSSL_SetIOReadCtx(ssl, this);
-  wolfSSL_SetIOWriteCtx(ssl, this);
-}
+Engine::~Engine() = default;
 
-int Engine::on_read(WOLFSSL* /*ssl*/, char* buffer, int size, void* engine) {
-  auto& self = *static_cast<Engine*>(engine);
-  const std::size_t bytes =
-      std::min(static_cast<std::size_t>(size), self.incoming_.size() - self.taken_);
-  if (bytes == 0) return WOLFSSL_CBIO_ERR_WANT_READ;
-  std::copy_n(self.incoming_.data() + self.taken_, bytes, buffer);
-  self.taken_ += bytes;
-  if (self.taken_ == self.incoming_.size()) {
-    self.incoming_.clear();
-    self.taken_ = 0;
-  }
+// ---- what wolfSSL calls
+
+int Engine::give_input(std::span<char> room) {
+  if (input_.empty()) return WOLFSSL_CBIO_ERR_WANT_READ;
+  const std::size_t bytes = std::min(room.size(), input_.size());
+  std::memcpy(room.data(), input_.data(), bytes);
+  input_.remove_prefix(bytes);
   return static_cast<int>(bytes);
 }
 
-int Engine::on_write(WOLFSSL* /*ssl*/, char* buffer, int size, void* engine) {
-  static_cast<Engine*>(engine)->outgoing_.append(buffer, static_cast<std::size_t>(size));
-  return size;
+int Engine::take_output_bytes(std::string_view bytes) {
+  if (output_.size() + bytes.size() > kPendingCiphertextBytesMax) return WOLFSSL_CBIO_ERR_GENERAL;
+  output_ += bytes;
+  return static_cast<int>(bytes.size());
 }
 
-void Engine::receive(std::string_view ciphertext) { incoming_.append(ciphertext); }
+// ---- reading
 
-std::string Engine::take_outgoing() { return std::exchange(outgoing_, {}); }
-
-Result<bool> Engine::shake_hands() {
-  const int status = wolfSSL_negotiate(ssl_.get());
-  if (status == WOLFSSL_SUCCESS) return true;
-  const int error = wolfSSL_get_error(ssl_.get(), status);
-  if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) return false;
-  return fail(ErrorCode::syntax, fmt::format("TLS handshake: {}", wolfssl_reason(error)));
+Result<std::size_t> Engine::feed(std::string_view ciphertext) {
+  if (failure_) return std::unexpected(*failure_);
+  input_ = ciphertext;
+  auto step = connection_ != nullptr ? Result<Step>(Step::done) : begin(ciphertext);
+  if (step && *step == Step::done && !is_established_) step = negotiate();
+  if (step && *step == Step::done) step = decrypt();
+  const std::size_t taken = ciphertext.size() - std::exchange(input_, {}).size();
+  if (step) return taken;
+  failure_ = step.error();
+  return std::unexpected(std::move(step).error());
 }
 
-Result<bool> Engine::read(std::string& plaintext) {
-  const std::size_t before = plaintext.size();
-  int got = 0;
-  plaintext.resize_and_overwrite(before + kPlainBytesMax, [&](char* bytes, std::size_t) {
-    got = wolfSSL_read(ssl_.get(), bytes + before, static_cast<int>(kPlainBytesMax));
-    return before + static_cast<std::size_t>(std::max(got, 0));
-  });
-  if (got > 0) return true;
-  const int error = wolfSSL_get_error(ssl_.get(), got);
-  if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) return false;
-  if (error == WOLFSSL_ERROR_ZERO_RETURN) return fail(ErrorCode::end_of_stream, "TLS: closed");
-  return fail(ErrorCode::syntax, fmt::format("TLS: {}", wolfssl_reason(error)));
+Result<Engine::Step> Engine::begin(std::string_view ciphertext) {
+  return client_ ? begin_client() : begin_server(ciphertext);
 }
 
-Result<void> Engine::write(std::string_view plaintext) {
-  SLUICE_ASSERT(!plaintext.empty(), "nothing is no record");
-  SLUICE_ASSERT(plaintext.size() <= kPlainBytesMax, "more is written in parts");
-  const int size = static_cast<int>(plaintext.size());
-  const int written = wolfSSL_write(ssl_.get(), plaintext.data(), size);
-  if (written == size) return {};
-  const int error = wolfSSL_get_error(ssl_.get(), written);
-  return fail(ErrorCode::connection_lost, fmt::format("TLS: {}", wolfssl_reason(error)));
+Result<Engine::Step> Engine::begin_server(std::string_view ciphertext) {
+  auto found = find_client_hello(ciphertext);
+  if (found && !*found) return Step::wants_input;
+  auto hello = found ? parse_client_hello(**found) : std::unexpected(std::move(found).error());
+  if (!hello) {
+    // Who does not speak TLS would not understand an alert.
+    const bool is_tls = !ciphertext.empty() && ciphertext[0] == kHandshakeRecordType;
+    if (is_tls) output_ = kDecodeErrorAlert;
+    return std::unexpected(std::move(hello).error());
+  }
+  auto opened = open(server_->context_for(*hello));
+  server_name_ = std::move(hello->server_name);
+  return opened;
 }
 
-void Engine::say_goodbye() { wolfSSL_shutdown(ssl_.get()); }
+Result<Engine::Step> Engine::begin_client() {
+  auto opened = open(client_->context->context());
+  if (!opened) return opened;
+  server_name_ = client_->server_name;
+  if (!server_name_.empty()) {
+    const int status = wolfSSL_UseSNI(connection_.get(), WOLFSSL_SNI_HOST_NAME, server_name_.data(),
+                                      static_cast<unsigned short>(server_name_.size()));
+    if (status != WOLFSSL_SUCCESS) return std::unexpected(failure_of(status));
+  }
+  if (client_->context->verification() == Verification::chain_and_name) {
+    wolfSSL_check_domain_name(connection_.get(), server_name_.c_str());
+  }
+  if (client_->session != nullptr) {
+    // One that wolfSSL does not take (too old) means a whole handshake, no failure.
+    wolfSSL_set_session(connection_.get(), client_->session.get());
+  }
+  return Step::done;
+}
+
+Result<Engine::Step> Engine::open(WOLFSSL_CTX* context) {
+  connection_.reset(wolfSSL_new(context));
+  if (connection_ == nullptr) {
+    return fail(ErrorCode::system, "TLS: wolfSSL cannot make a connection");
+  }
+  wolfSSL_SSLSetIORecv(connection_.get(), on_receive);
+  wolfSSL_SSLSetIOSend(connection_.get(), on_send);
+  wolfSSL_SetIOReadCtx(connection_.get(), this);
+  wolfSSL_SetIOWriteCtx(connection_.get(), this);
+  return Step::done;
+}
+
+Result<Engine::Step> Engine::negotiate() {
+  const int status =
+      client_ ? wolfSSL_connect(connection_.get()) : wolfSSL_accept(connection_.get());
+  if (status == WOLFSSL_SUCCESS) {
+    is_established_ = true;
+    return Step::done;
+  }
+  if (wolfSSL_get_error(connection_.get(), status) == WOLFSSL_ERROR_WANT_READ) {
+    return Step::wants_input;
+  }
+  return std::unexpected(failure_of(status).within("TLS handshake"));
+}
+
+Result<Engine::Step> Engine::decrypt() {
+  std::array<char, kRecordPlaintextBytesMax> text;
+  while (!has_peer_ended_ && plaintext_.size() < kReceivedBytesMax) {
+    const int got = wolfSSL_read(connection_.get(), text.data(), static_cast<int>(text.size()));
+    if (got > 0) {
+      plaintext_.append({text.data(), static_cast<std::size_t>(got)});
+      continue;
+    }
+    const int status = wolfSSL_get_error(connection_.get(), got);
+    if (status == WOLFSSL_ERROR_WANT_READ) return Step::wants_input;
+    if (status != WOLFSSL_ERROR_ZERO_RETURN) return std::unexpected(failure_of(got).within("TLS"));
+    has_peer_ended_ = true;
+  }
+  return Step::done;
+}
+
+Error Engine::failure_of(int status) {
+  const int number = wolfSSL_get_error(connection_.get(), status);
+  if (number == SOCKET_ERROR_E) {
+    return {
+        ErrorCode::limit_exceeded,
+        fmt::format("the peer makes us answer and does not read: {} bytes wait", output_.size())};
+  }
+  WOLFSSL_ALERT_HISTORY alerts{};
+  wolfSSL_get_alert_history(connection_.get(), &alerts);
+  if (number == FATAL_ERROR && alerts.last_rx.level == alert_fatal) {
+    return {ErrorCode::refused,
+            fmt::format("the peer refused with alert {}", alert_name(alerts.last_rx.code))};
+  }
+  if (number == MEMORY_E || number == RNG_FAILURE_E) return {ErrorCode::system, reason(number)};
+  if (client_ && alerts.last_tx.level == alert_fatal) {
+    return {ErrorCode::refused, fmt::format("we refused the server: {}", reason(number))};
+  }
+  return {ErrorCode::syntax, reason(number)};
+}
+
+// ---- writing
+
+Result<std::size_t> Engine::encrypt(std::span<const std::string_view> pieces, std::size_t done) {
+  SLUICE_ASSERT(is_established_, "nothing is sent before the handshake is over");
+  SLUICE_ASSERT(output_.size() <= kRecordPlaintextBytesMax / 2, "what was encrypted is sent first");
+  if (failure_) return std::unexpected(*failure_);
+  if (has_ended_) return fail(ErrorCode::cancelled, "TLS: closed");
+  std::size_t encrypted = 0;
+  for (std::size_t record = 0; record < kRecordsPerTurn; ++record) {
+    const RecordText next(pieces, done + encrypted);
+    const std::string_view text = next.text();
+    if (text.empty()) break;
+    output_.reserve(output_.size() + text.size() + kRecordOverheadBytesMax);
+    const int status = wolfSSL_write(connection_.get(), text.data(), static_cast<int>(text.size()));
+    if (status <= 0) {
+      failure_ = failure_of(status).within("TLS");
+      return std::unexpected(*failure_);
+    }
+    encrypted += static_cast<std::size_t>(status);
+  }
+  SLUICE_ASSERT(encrypted > 0, "there was something to send");
+  return encrypted;
+}
+
+std::string Engine::take_output() { return std::exchange(output_, {}); }
+
+void Engine::end() {
+  if (!is_established_ || failure_ || std::exchange(has_ended_, true)) return;
+  // RFC 8446 6.1: an alert, and no wait for the peer's own.
+  wolfSSL_shutdown(connection_.get());
+}
+
+// ---- what came of it
 
 ConnectionFacts Engine::facts() const {
-  ConnectionFacts facts;
-  facts.version = wolfSSL_get_version(ssl_.get());
-  const WOLFSSL_CIPHER* const cipher = wolfSSL_get_current_cipher(ssl_.get());
-  const std::uint32_t suite = cipher == nullptr ? 0 : wolfSSL_CIPHER_get_id(cipher) & 0xFFFF;
-  facts.cipher = wolfSSL_get_cipher_name_iana_from_suite(static_cast<unsigned char>(suite >> 8),
-                                                         static_cast<unsigned char>(suite & 0xFF));
-  facts.server_name = server_name_;
-  facts.is_resumed = wolfSSL_session_reused(ssl_.get()) != 0;
-  return facts;
+  SLUICE_ASSERT(is_established_, "there are facts after the handshake");
+  const int suite = wolfSSL_get_current_cipher_suite(connection_.get());
+  const char* const cipher = wolfSSL_get_cipher_name_iana_from_suite(
+      static_cast<unsigned char>(suite >> 8), static_cast<unsigned char>(suite & 0xff));
+  return {.version = wolfSSL_get_version(connection_.get()),
+          .cipher = cipher == nullptr ? "" : cipher,
+          .server_name = server_name_,
+          .is_resumed = wolfSSL_session_reused(connection_.get()) != 0};
+}
+
+ClientSession Engine::session() const {
+  SLUICE_ASSERT(client_.has_value(), "a client keeps sessions");
+  SLUICE_ASSERT(is_established_, "there is a session after the handshake");
+  return {wolfSSL_get1_session(connection_.get()),
+          [](WOLFSSL_SESSION* session) { wolfSSL_SESSION_free(session); }};
 }
 
 }  // namespace sluice::tls

@@ -1,54 +1,61 @@
-// ServerContext: what a server shows its clients and speaks with them: certificates, versions,
-// ciphers, tickets.
+// ServerContext: everything that a server's connections share: certificates, versions, ciphers and
+// the keys of tickets.
 //
-// Immutable and shared by all shards; connections in progress keep theirs when certificates are
-// loaded anew. Only forward-secret AEAD ciphers are spoken: nothing anonymous, no CBC, no RC4, no
-// static RSA.
+// Each certificate has a context of wolfSSL's; the ClientHello chooses: by the name it asks for,
+// and by what the client can verify. ECDSA goes before RSA, because an RSA signature holds up a
+// shard eight times as long. A reload makes a new one; connections keep theirs. Immutable, shared
+// by the shards.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "core/error.h"
 #include "tls/certificate.h"
 #include "tls/client_hello.h"
+#include "tls/handles.h"
 #include "tls/ticket_keys.h"
-
-struct WOLFSSL_CTX;
 
 namespace sluice::tls {
 
-enum class MinVersion : std::uint8_t { tls_1_2, tls_1_3 };
+enum class Version : std::uint8_t { tls_1_2, tls_1_3 };
+
+inline constexpr std::size_t kCertificatesMax = 1000;
+
+struct ServerSettings {
+  // At least one. Clients that ask for no name, or for one that nobody has, get the first or what
+  // shares a name with it.
+  std::vector<std::shared_ptr<const Certificate>> certificates;
+  Version version_min = Version::tls_1_2;
+  std::shared_ptr<TicketKeys> ticket_keys;
+};
 
 class ServerContext {
  public:
-  // At least one certificate; the first is for clients that name nobody we know.
-  struct Settings {
-    std::vector<Certificate> certificates;
-    MinVersion min_version = MinVersion::tls_1_2;
-    std::shared_ptr<TicketKeys> ticket_keys;
-  };
-  static Result<std::shared_ptr<const ServerContext>> make(Settings settings);
+  static Result<std::shared_ptr<const ServerContext>> make(ServerSettings settings);
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
-  ~ServerContext();
 
-  // Of those for the name that the client asks for, else of all: the first with ECDSA when the
-  // client can verify it, since an RSA signature takes a shard twenty times as long; else the first
-  // that it can verify, else the first.
-  const Certificate& choose(const ClientHello& hello) const;
+  // Which certificate such a client is served with.
+  const Certificate& certificate_for(const ClientHello& hello) const;
 
- private:
-  friend class Engine;
-
-  explicit ServerContext(Settings settings);
-  Result<void> open_contexts();
-  std::size_t index_for(const ClientHello& hello) const;
+  // For the Engine: the context of that certificate.
   WOLFSSL_CTX* context_for(const ClientHello& hello) const;
 
-  Settings settings_;
-  std::vector<WOLFSSL_CTX*> contexts_;  // by certificate; owned
+ private:
+  struct Entry {
+    std::shared_ptr<const Certificate> certificate;
+    ContextHandle context;
+    bool is_default;  // for clients whose name nobody has
+  };
+
+  explicit ServerContext(std::shared_ptr<TicketKeys> ticket_keys);
+  Result<void> add(std::shared_ptr<const Certificate> certificate, Version version_min);
+  const Entry& choose(const ClientHello& hello) const;
+
+  std::shared_ptr<TicketKeys> ticket_keys_;  // outlives the contexts, which point to it
+  std::vector<Entry> entries_;
 };
 
 }  // namespace sluice::tls

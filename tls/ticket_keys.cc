@@ -2,97 +2,114 @@
 
 #include <wolfssl/options.h>
 // wolfSSL's options must come first: its other headers depend on them.
-#include <string.h>
+#include <sys/random.h>
 #include <wolfssl/wolfcrypt/aes.h>
 
+#include <cerrno>
+#include <mutex>
 #include <utility>
 
-#include "tls/random_bytes.h"
-
 namespace sluice::tls {
+
 namespace {
 
-using Secret256 = std::array<std::uint8_t, 32>;
+Result<void> fill_random(std::span<std::uint8_t> bytes) {
+  // Up to 256 bytes come whole once the kernel's generator is ready.
+  const ssize_t got = getrandom(bytes.data(), bytes.size(), 0);
+  if (got == static_cast<ssize_t>(bytes.size())) return {};
+  return std::unexpected(system_error("random bytes", got < 0 ? errno : EIO));
+}
 
-// An AES key schedule for as long as it is used.
 class Cipher {
  public:
-  explicit Cipher(const Secret256& secret) {
-    is_ready_ = wc_AesInit(&aes_, nullptr, INVALID_DEVID) == 0 &&
-                wc_AesGcmSetKey(&aes_, secret.data(), static_cast<word32>(secret.size())) == 0;
+  explicit Cipher(std::span<const std::uint8_t> secret) {
+    wc_AesInit(&aes_, nullptr, INVALID_DEVID);
+    status_ = wc_AesGcmSetKey(&aes_, secret.data(), static_cast<word32>(secret.size()));
   }
   Cipher(const Cipher&) = delete;
   Cipher& operator=(const Cipher&) = delete;
   ~Cipher() { wc_AesFree(&aes_); }
 
-  bool encrypt(std::span<std::uint8_t> bytes, TicketKeys::Sealed& sealed) {
-    return is_ready_ &&
-           wc_AesGcmEncrypt(&aes_, bytes.data(), bytes.data(), static_cast<word32>(bytes.size()),
-                            sealed.nonce.data(), TicketKeys::kNonceBytes, sealed.tag.data(),
-                            TicketKeys::kTagBytes, sealed.name.data(), TicketKeys::kNameBytes) == 0;
+  bool seal(std::span<std::uint8_t> text, TicketSeal& seal) {
+    return status_ == 0 &&
+           wc_AesGcmEncrypt(&aes_, text.data(), text.data(), static_cast<word32>(text.size()),
+                            seal.nonce.data(), static_cast<word32>(seal.nonce.size()),
+                            seal.tag.data(), static_cast<word32>(seal.tag.size()),
+                            seal.key_name.data(), static_cast<word32>(seal.key_name.size())) == 0;
   }
-  bool decrypt(std::span<std::uint8_t> bytes, const TicketKeys::Sealed& sealed) {
-    return is_ready_ &&
-           wc_AesGcmDecrypt(&aes_, bytes.data(), bytes.data(), static_cast<word32>(bytes.size()),
-                            sealed.nonce.data(), TicketKeys::kNonceBytes, sealed.tag.data(),
-                            TicketKeys::kTagBytes, sealed.name.data(), TicketKeys::kNameBytes) == 0;
+  bool open(std::span<std::uint8_t> text, const TicketSeal& seal) {
+    return status_ == 0 &&
+           wc_AesGcmDecrypt(&aes_, text.data(), text.data(), static_cast<word32>(text.size()),
+                            seal.nonce.data(), static_cast<word32>(seal.nonce.size()),
+                            seal.tag.data(), static_cast<word32>(seal.tag.size()),
+                            seal.key_name.data(), static_cast<word32>(seal.key_name.size())) == 0;
   }
 
  private:
   Aes aes_;
-  bool is_ready_ = false;
+  int status_;
 };
-
-void wipe(Secret256& secret) { ::explicit_bzero(secret.data(), secret.size()); }
 
 }  // namespace
 
-TicketKeys::TicketKeys(Instant now) : newest_(make_key(now)) {}
-
-TicketKeys::~TicketKeys() {
-  wipe(newest_.secret);
-  if (previous_) wipe(previous_->secret);
+Result<std::shared_ptr<TicketKeys>> TicketKeys::make(Clock clock) {
+  SLUICE_TRY(first, make_key(clock.now()));
+  return std::shared_ptr<TicketKeys>(new TicketKeys(clock, first));
 }
 
-TicketKeys::Key TicketKeys::make_key(Instant now) {
-  Key key;
-  fill_randomly(key.name);
-  fill_randomly(key.secret);
-  key.made = now;
+Result<TicketKeys::Key> TicketKeys::make_key(Instant now) {
+  Key key{.name = {}, .secret = {}, .made = now};
+  if (auto filled = fill_random(key.name); !filled) return std::unexpected(filled.error());
+  if (auto filled = fill_random(key.secret); !filled) return std::unexpected(filled.error());
   return key;
 }
 
-// Both go when nobody has used them for two lives.
-void TicketKeys::rotate(Instant now) {
-  if (now - newest_.made < kTicketKeyLife) return;
-  const bool is_recent = now - newest_.made < 2 * kTicketKeyLife;
-  if (previous_) wipe(previous_->secret);
-  previous_.reset();
-  if (is_recent) previous_ = newest_;
-  wipe(newest_.secret);
-  newest_ = make_key(now);
+Result<TicketKeys::Key> TicketKeys::key_to_seal(Instant now) {
+  {
+    const std::shared_lock lock(mutex_);
+    if (now < newest_.made + kTicketKeyPeriod) return newest_;
+  }
+  const std::unique_lock lock(mutex_);
+  if (now < newest_.made + kTicketKeyPeriod) return newest_;  // another shard was faster
+  SLUICE_TRY(key, make_key(now));
+  previous_ = std::exchange(newest_, key);
+  return newest_;
 }
 
-std::optional<TicketKeys::Sealed> TicketKeys::seal(std::span<std::uint8_t> ticket, Instant now) {
-  const std::lock_guard lock(mutex_);
-  rotate(now);
-  Sealed sealed{.name = newest_.name, .nonce = {}, .tag = {}};
-  fill_randomly(sealed.nonce);
-  Cipher cipher(newest_.secret);
-  if (!cipher.encrypt(ticket, sealed)) return std::nullopt;
-  return sealed;
+std::optional<TicketKeys::Key> TicketKeys::key_named(const std::array<std::uint8_t, 16>& name,
+                                                     Instant now) const {
+  const std::shared_lock lock(mutex_);
+  const bool is_newest = newest_.name == name;
+  if (!is_newest && (!previous_ || previous_->name != name)) return std::nullopt;
+  const Key& key = is_newest ? newest_ : *previous_;
+  if (now >= key.made + 2 * kTicketKeyPeriod) return std::nullopt;
+  return key;
 }
 
-TicketKeys::Opened TicketKeys::open(std::span<std::uint8_t> ticket, const Sealed& sealed,
-                                    Instant now) {
-  const std::lock_guard lock(mutex_);
-  rotate(now);
-  const bool is_newest = sealed.name == newest_.name;
-  const bool is_previous = previous_ && sealed.name == previous_->name;
-  if (!is_newest && !is_previous) return Opened::unknown;
-  Cipher cipher(is_newest ? newest_.secret : previous_->secret);
-  if (!cipher.decrypt(ticket, sealed)) return Opened::unknown;
-  return is_newest ? Opened::good : Opened::old;
+Result<TicketSeal> TicketKeys::seal(std::span<std::uint8_t> ticket) {
+  return seal(ticket, clock_.now());
+}
+
+Result<TicketSeal> TicketKeys::seal(std::span<std::uint8_t> ticket, Instant now) {
+  SLUICE_TRY(key, key_to_seal(now));
+  TicketSeal seal{.key_name = key.name, .nonce = {}, .tag = {}};
+  if (auto filled = fill_random(seal.nonce); !filled) return std::unexpected(filled.error());
+  if (!Cipher(key.secret).seal(ticket, seal)) {
+    return fail(ErrorCode::system, "a session ticket cannot be encrypted");
+  }
+  return seal;
+}
+
+Result<void> TicketKeys::open(std::span<std::uint8_t> ticket, const TicketSeal& seal) const {
+  return open(ticket, seal, clock_.now());
+}
+
+Result<void> TicketKeys::open(std::span<std::uint8_t> ticket, const TicketSeal& seal,
+                              Instant now) const {
+  const auto key = key_named(seal.key_name, now);
+  if (!key) return fail(ErrorCode::not_found, "the session ticket's key is gone");
+  if (Cipher(key->secret).open(ticket, seal)) return {};
+  return fail(ErrorCode::corrupt, "the session ticket was changed");
 }
 
 }  // namespace sluice::tls

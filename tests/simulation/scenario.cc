@@ -117,7 +117,7 @@ relay::RelayConfig make_config(Random& random, const std::vector<HostSettings>& 
   config.routes.push_back(make_route(random, "*", hosts));
   if (chance(random, 0.5)) config.routes.push_back(make_route(random, "d0.example", hosts));
   config.retries.push_back(
-      {.klass = "bulk",
+      {.klass = relay::MessageClass::bulk,
        .first = one_of<Duration, 3>(random, {seconds(1), seconds(10), minutes(1)}),
        .factor = 2.0,
        .max = minutes(2),

@@ -114,7 +114,9 @@ void Simulation::start_relay() {
   config->log.level = options_.prints_log ? LogLevel::info : LogLevel::error;
   is_relay_over_ = false;
   scheduler_.start_thread("main", [this, config] {
-    auto relay = relay::Relay::open(config, relay::DeliveryStart::at_once);
+    auto relay = relay::Relay::open(config, relay::DeliveryStart::at_once, [config] {
+      return Result<std::shared_ptr<const relay::RelayConfig>>(config);
+    });
     if (relay) {
       (*relay)->run();
       check_memory(budget_of(**relay, ReceptionBudget()), "in reception");

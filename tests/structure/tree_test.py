@@ -21,8 +21,7 @@ THIRD_PARTY = [
     (r"toml\+\+/", r"core/config_file\.cc"),
     (r"spdlog/", r"core/log\.cc"),
     (r"CLI/", r"tools/sluice/(main|commands/\w+)\.cc|bench/\w+\.cc|tests/.*\.cc"),
-    (r"wolfssl/", r"tls/\w+\.cc|tests/unit/tls/\w+\.cc"),
-    (r"argon2\.h", r"tools/sluice/relay/password_hash\.cc"),
+    (r"wolfssl/", r"tls/\w+\.cc|tests/unit/tls/\w+\.cc|bench/tls_bench\.cc"),
     (r"lmdb\.h", r"spool/\w+\.(h|cc)|tests/unit/spool/\w+\.(h|cc)|bench/\w+_bench\.cc"),
 ]
 

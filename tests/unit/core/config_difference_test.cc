@@ -6,20 +6,20 @@ namespace sluice {
 namespace {
 
 struct Place {
-  std::vector<std::string> domains;
+  std::vector<std::string> domains = {};
 };
 struct Customer {
   std::string name;
-  std::optional<std::uint32_t> quota;
+  std::optional<std::uint32_t> quota = {};
 };
 struct Limits {
   std::uint32_t memory = 1;
 };
 struct Settings {
   std::string spool = "/var";
-  Limits limits;
-  std::vector<Place> places;
-  std::vector<Customer> customers;
+  Limits limits = {};
+  std::vector<Place> places = {};
+  std::vector<Customer> customers = {};
 };
 
 constexpr auto kPlaceKeys = std::tuple{key("domains", &Place::domains, "Where to.")};

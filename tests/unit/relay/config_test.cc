@@ -139,7 +139,7 @@ TEST(ReadConfig, BulkAlwaysHasASchedule) {
   const auto [config, problems] = read_more("[[retry]]\nclass = \"transactional\"\n");
   EXPECT_THAT(problems, ElementsAre());
   ASSERT_EQ(config.retries.size(), 2U);
-  EXPECT_EQ(config.retries[1].klass, "bulk");
+  EXPECT_EQ(config.retries[0].klass, MessageClass::bulk);
   EXPECT_EQ(config.retries[1].expire, hours(72));
 }
 

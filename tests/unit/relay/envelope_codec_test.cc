@@ -108,5 +108,31 @@ TEST(EnvelopeCodec, RefusesAnEmptyRecipient) {
   EXPECT_FALSE(decode_envelope_metadata("E\x01" + field(1, "")).has_value());
 }
 
+TEST(EnvelopeCodec, KeepsWhatTheSenderAskedFor) {
+  MessageMetadata message;
+  message.user = "apikey";
+  message.dsn = {.content = smtp::ReturnContent::headers, .envelope_id = "a+2Bb"};
+  message.sender.campaign = "spring";
+  message.sender.tags = {"news", "big"};
+  message.sender.metadata = "{}";
+  message.sender.pool = "main";
+  message.sender.is_engaged = true;
+  const auto decoded = decode_message_metadata(encode(message));
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(*decoded, message);
+}
+
+TEST(EnvelopeCodec, KeepsWhatIsToBeToldOfEachRecipient) {
+  EnvelopeMetadata envelope;
+  envelope.recipients = {"a@b", "c@b", "d@b"};
+  envelope.dsn = {{.position = 0, .dsn = {.notify = smtp::Notify::never}},
+                  {.position = 2,
+                   .dsn = {.notify = smtp::Notify::success | smtp::Notify::delay,
+                           .original_recipient = "rfc822;x@y"}}};
+  const auto decoded = decode_envelope_metadata(encode(envelope));
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(*decoded, envelope);
+}
+
 }  // namespace
 }  // namespace sluice::relay

@@ -41,8 +41,8 @@ class FakeSpool : public spool::Spool {
   std::string body;  // of the last message
   std::vector<spool::NewMessage> accepted;
   std::vector<spool::LedgerEntry> ledger;  // what was set
-  bool holds_commits = false;    // accept() does not answer meanwhile
-  std::size_t commits_held = 0;  // how many wait for that
+  bool holds_commits = false;              // accept() does not answer meanwhile
+  std::size_t commits_held = 0;            // how many wait for that
 
   void start(Callbacks) override {}
   spool::PartitionId partition_of(ShardId) const override { return 0; }

@@ -41,9 +41,7 @@ std::shared_ptr<const RelayConfig> config_with_a_route() {
 struct LifecycleWorld {
   explicit LifecycleWorld(unsigned shard_count, DeliveryStart start)
       : group(std::move(ShardGroup::start(shard_count, kTestSeed)).value()),
-        relay_parts{.config = config,
-                    .profiles = listener_profiles(*config),
-                    .routes = RouteResolver(config->routes),
+        relay_parts{.policy = ReceptionPolicy::make(config, tenants, nullptr).value(),
                     .spool = spool,
                     .budget = budget,
                     .dispatchers = DispatcherGroup::make(

@@ -11,7 +11,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr WallTime kNow(1'000'000);
-const RetrySettings kRetry{.klass = "bulk",
+const RetrySettings kRetry{.klass = MessageClass::bulk,
                            .first = minutes(5),
                            .factor = 2.0,
                            .max = minutes(60),

@@ -20,8 +20,8 @@ class ReceptionTest : public testing::Test, protected ReceptionWorld {
   smtp::Reply connect(const char* peer = "127.0.0.1:40000",
                       Admission admission = Admission::welcome) {
     client_.peer = *Endpoint::parse(peer);
-    permission_.emplace(listener);
-    reception_.emplace(parts, *permission_, admission);
+    apply_config();
+    reception_.emplace(parts, std::size_t{0}, admission);
     return run(reception_->on_connect(client_));
   }
 
@@ -59,7 +59,6 @@ class ReceptionTest : public testing::Test, protected ReceptionWorld {
                            .local = *Endpoint::parse("127.0.0.1:25"),
                            .hello = "client.example",
                            .is_extended = true};
-  std::optional<RelayPermission> permission_;
   std::optional<Reception> reception_;
 };
 
@@ -165,7 +164,7 @@ TEST_F(ReceptionTest, DeniesRelayForStrangersAtTheRecipient) {
 }
 
 TEST_F(ReceptionTest, NamesTheMissingRoute) {
-  unrouted.insert("example.org");
+  config.routes[0].domains = {"example.net"};
   connect();
   EXPECT_EQ(mail().code, 250);
   const auto reply = recipient("a", "Example.Org");
@@ -174,7 +173,7 @@ TEST_F(ReceptionTest, NamesTheMissingRoute) {
 }
 
 TEST_F(ReceptionTest, RefusesAddressLiteralsWithoutARoute) {
-  unrouted.insert("[192.0.2.7]");
+  config.routes[0].domains = {"example.net"};
   connect();
   EXPECT_EQ(mail().code, 250);
   EXPECT_THAT(recipient("a", "[192.0.2.7]").to_string(), StartsWith("550 5.1.2"));

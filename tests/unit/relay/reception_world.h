@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,26 +18,43 @@ struct ReceptionWorld {
   ReceptionWorld() {
     config.hostname = "relay.example";
     config.limits.message_size = ByteCount(2'000'000);
+    config.retries.resize(2);
+    config.retries[1].klass = MessageClass::transactional;
     listener.address.push_back(*Endpoint::parse("127.0.0.1:25"));
+    RouteSettings route;
+    route.smart_hosts.push_back({.host = "127.0.0.1", .port = 26});
+    config.routes.push_back(route);
+  }
+
+  // What new sessions go by: the configuration as it is now, with this one listener.
+  void apply_config() {
+    RelayConfig applied = config;
+    applied.listeners.assign(1, listener);
+    auto policy = ReceptionPolicy::make(std::make_shared<const RelayConfig>(std::move(applied)),
+                                        tenants, nullptr);
+    EXPECT_TRUE(policy.has_value());
+    parts.policy = *policy;
+    parts.policy->tell_tenants(tenants);
   }
 
   std::unique_ptr<Shard> shard = open_shard();
   RelayConfig config;
   ListenerSettings listener;
+  TenantRegistry tenants;
   FakeSpool spool;
   MemoryBudget budget{mebibytes(2)};
   spool::MessageIdSource ids{spool::PartitionId{0}, std::uint16_t{0}, shard->random()};
   ReceptionMetrics metrics{shard->metrics()};
-  std::set<std::string, std::less<>> unrouted;
   std::vector<FreshEnvelope> submitted;
   ReceptionParts parts{
       .shard = *shard,
-      .config = config,
+      .policy = nullptr,
       .spool = spool,
       .ids = ids,
       .budget = budget,
       .metrics = metrics,
-      .has_route = [this](std::string_view domain) { return !unrouted.contains(domain); },
+      .users = nullptr,
+      .authenticator = nullptr,
       .submit = [this](FreshEnvelope envelope) { submitted.push_back(std::move(envelope)); }};
 };
 

@@ -11,8 +11,8 @@ namespace {
 using testing::ElementsAre;
 using Added = RecipientGroups::Added;
 
-smtp::Address address(std::string local_part, std::string domain) {
-  return smtp::Address{.local_part = std::move(local_part), .domain = std::move(domain)};
+smtp::RecipientCommand address(std::string local_part, std::string domain) {
+  return {.recipient = {.local_part = std::move(local_part), .domain = std::move(domain)}};
 }
 
 TEST(RecipientGroups, MakesOneGroupPerDomainInTheOrderOfTheirFirstRecipients) {
@@ -75,6 +75,18 @@ TEST(RecipientGroups, IsEmptyOnceTaken) {
   EXPECT_EQ(groups.take().size(), 1U);
   EXPECT_EQ(groups.take().size(), 0U);
   EXPECT_EQ(groups.add(address("a", "example.org")), Added::yes);
+}
+
+TEST(RecipientGroups, KeepWhatARecipientsSenderWantsToHear) {
+  RecipientGroups groups;
+  EXPECT_EQ(groups.add(address("a", "example.org")), Added::yes);
+  auto command = address("b", "example.org");
+  command.dsn.notify = smtp::Notify::never;
+  EXPECT_EQ(groups.add(command), Added::yes);
+  const auto taken = groups.take();
+  ASSERT_EQ(taken.at(0).dsn.size(), 1U);
+  EXPECT_EQ(taken[0].dsn[0].position, 1);
+  EXPECT_EQ(taken[0].dsn[0].dsn.notify, smtp::Notify::never);
 }
 
 }  // namespace

@@ -61,6 +61,8 @@ class Client {
 };
 
 struct RegistryWorld : ReceptionWorld {
+  RegistryWorld() { apply_config(); }
+
   Client connect(Admission admission = Admission::welcome) {
     const SocketPair pair = connected_pair();
     registry.open(NewConnection{.descriptor = pair.second,
@@ -78,19 +80,12 @@ struct RegistryWorld : ReceptionWorld {
     is_finished = true;
   }
 
-  std::vector<ListenerProfile> profiles = listener_profiles(config_with_listener());
   std::vector<EndedConnection> ended;
-  SessionRegistry registry{parts, profiles, [this](std::vector<EndedConnection> connections) {
+  SessionRegistry registry{parts, [this](std::vector<EndedConnection> connections) {
                              ended.insert(ended.end(), connections.begin(), connections.end());
                            }};
   TaskScope scope{shard->run_queue()};
   bool is_finished = false;
-
- private:
-  const RelayConfig& config_with_listener() {
-    config.listeners.push_back(listener);
-    return config;
-  }
 };
 
 using Script = Task<void> (*)(RegistryWorld&);
@@ -256,30 +251,6 @@ Task<void> hurry(RegistryWorld& world) {
 }
 
 TEST(SessionRegistry, CutsWhatItWaitsForWhenItHurries) { run_with_registry(hurry); }
-
-TEST(ListenerProfiles, AreMadeOfTheConfiguration) {
-  RelayConfig config;
-  config.hostname = "relay.example";
-  config.limits.message_size = ByteCount(1'234'567);
-  config.limits.recipients_per_message = 77;
-  config.limits.received_headers = 7;
-  config.listeners.resize(2);
-  for (ListenerSettings& listener : config.listeners) {
-    listener.address.push_back(*Endpoint::parse("127.0.0.1:25"));
-  }
-  config.listeners[1].errors_per_session = 3;
-  config.listeners[1].bare_newlines = BareNewlines::normalise;
-  const auto profiles = listener_profiles(config);
-  ASSERT_EQ(profiles.size(), 2u);
-  const smtp::ServerSettings& settings = profiles[1].settings;
-  EXPECT_EQ(settings.hostname, "relay.example");
-  EXPECT_EQ(settings.message_bytes_max, 1'234'567u);
-  EXPECT_EQ(settings.recipients_max, 77u);
-  EXPECT_EQ(settings.received_headers_max, 7u);
-  EXPECT_EQ(settings.errors_max, 3u);
-  EXPECT_TRUE(settings.normalises_newlines);
-  EXPECT_FALSE(profiles[0].settings.normalises_newlines);
-}
 
 }  // namespace
 }  // namespace sluice::relay

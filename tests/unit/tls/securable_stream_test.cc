@@ -1,244 +1,136 @@
-// TLS over real sockets on one shard: our server against our client.
 #include "tls/securable_stream.h"
 
-#include <gmock/gmock.h>
-
-#include <functional>
 #include <string>
 
-#include "core/task_scope.h"
 #include "tests/unit/core/shard_fixture.h"
-#include "tests/unit/tls/certificate_fixture.h"
+#include "tests/unit/tls/test_certificates.h"
 
 namespace sluice::tls {
 namespace {
 
-using testing::HasSubstr;
+class SecurableStreamTest : public testing::Test {
+ protected:
+  std::shared_ptr<const ServerContext> server() {
+    return server_with({certificates_.load("ec:P-256", "DNS:mail.example.com")});
+  }
+  ClientRole client() {
+    return {.context = client_with({.authorities_file = certificates_.authorities_file()}),
+            .server_name = "mail.example.com",
+            .session = {}};
+  }
+  TestCertificates certificates_;
+};
 
-// Both ends of a connection.
 struct Ends {
-  explicit Ends(Shard& shard) : pair(connected_pair()) {
-    server = std::make_unique<SecurableStream>(
-        shard, adopt_socket(shard, pair.first, Direction::incoming));
-    client = std::make_unique<SecurableStream>(
-        shard, adopt_socket(shard, pair.second, Direction::outgoing));
-  }
-  SocketPair pair;
-  std::unique_ptr<SecurableStream> server;
-  std::unique_ptr<SecurableStream> client;
+  explicit Ends(Shard& shard) : Ends(shard, connected_pair()) {}
+  Ends(Shard& shard, const SocketPair& sockets)
+      : server(shard, adopt_socket(shard, sockets.first, Direction::incoming)),
+        client(shard, adopt_socket(shard, sockets.second, Direction::outgoing)) {}
+  SecurableStream server;
+  SecurableStream client;
 };
 
-// What came of the handshakes.
-struct Shaken {
-  Result<ConnectionFacts> server = fail(ErrorCode::cancelled, "not yet");
-  Result<ConnectionFacts> client = fail(ErrorCode::cancelled, "not yet");
-};
-
-Task<void> be_server(Ends& ends, std::shared_ptr<const ServerContext> context, Deadline deadline,
-                     Shaken& shaken) {
-  shaken.server = co_await ends.server->secure(std::move(context), deadline);
+// A server's part of STARTTLS: reads the command, drops what is behind it, answers, secures.
+Task<void> answer_starttls(Shard& shard, SecurableStream& stream,
+                           std::shared_ptr<const ServerContext> context) {
+  const auto command = co_await read_bytes(stream, 10, soon(shard));
+  EXPECT_EQ(command.value_or("nothing"), "STARTTLS\r\n");
+  stream.discard_received();
+  EXPECT_EQ(stream.received(), "");
+  const auto sent = co_await send_text(stream, "220 go\r\n", soon(shard));
+  EXPECT_TRUE(sent);
+  EXPECT_FALSE(stream.is_secured());
+  const auto facts = co_await stream.secure(std::move(context), soon(shard));
+  EXPECT_TRUE(facts) << facts.error().sentence();
+  EXPECT_TRUE(stream.is_secured());
+  EXPECT_EQ(stream.received(), "");
+  const auto line = co_await read_bytes(stream, 6, soon(shard));
+  EXPECT_EQ(line.value_or("nothing"), "EHLO\r\n");
 }
 
-Task<void> be_client(Ends& ends, ClientContext& context, Deadline deadline, Shaken& shaken) {
-  std::string name = "mx.example.com";
-  shaken.client = co_await ends.client->secure_as_client(context, std::move(name), deadline);
-}
-
-Task<void> shake_hands(Shard& shard, Ends& ends, std::shared_ptr<const ServerContext> server,
-                       ClientContext& client, Shaken& shaken) {
+Task<void> start_tls(Shard& shard, std::shared_ptr<const ServerContext> context, ClientRole role,
+                     std::string_view injected) {
+  Ends ends(shard);
   TaskScope scope(shard.run_queue());
-  scope.spawn(be_server(ends, std::move(server), soon(shard), shaken));
-  scope.spawn(be_client(ends, client, soon(shard), shaken));
+  scope.spawn(answer_starttls(shard, ends.server, std::move(context)));
+  std::string command = "STARTTLS\r\n";
+  command += injected;
+  const auto sent = co_await send_text(ends.client, std::move(command), soon(shard));
+  EXPECT_TRUE(sent);
+  const auto reply = co_await read_bytes(ends.client, 8, soon(shard));
+  EXPECT_EQ(reply.value_or("nothing"), "220 go\r\n");
+  const auto facts = co_await ends.client.secure(std::move(role), soon(shard));
+  EXPECT_TRUE(facts);
+  const auto greeted = co_await send_text(ends.client, "EHLO\r\n", soon(shard));
+  EXPECT_TRUE(greeted);
   co_await scope.join();
+  co_await ends.client.close();
+  co_await ends.server.close();
 }
 
-Task<void> close(Ends& ends) {
-  co_await ends.client->close();
-  co_await ends.server->close();
+TEST_F(SecurableStreamTest, BecomesTls) { run_on_shard(start_tls, server(), client(), ""); }
+
+TEST_F(SecurableStreamTest, DropsWhatWasSaidInClearBehindStartTls) {
+  run_on_shard(start_tls, server(), client(), "MAIL FROM:<attacker@example.com>\r\n");
 }
 
-Task<Result<void>> say(Shard& shard, Stream& stream, std::string text) {
-  const std::string_view piece = text;
-  const std::span<const std::string_view> pieces(&piece, 1);
-  co_return co_await stream.send(pieces, soon(shard));
+// Clear text that comes only after received() was dropped is refused, not executed.
+Task<void> inject_late(Shard& shard, std::shared_ptr<const ServerContext> context) {
+  const SocketPair sockets = connected_pair();
+  SecurableStream stream(shard, adopt_socket(shard, sockets.first, Direction::incoming));
+  write_all(sockets.second, "STARTTLS\r\n");
+  const auto command = co_await read_bytes(stream, 10, soon(shard));
+  EXPECT_TRUE(command);
+  stream.discard_received();
+  write_all(sockets.second, "MAIL FROM:<attacker@example.com>\r\n");
+  const auto facts = co_await stream.secure(std::move(context), soon(shard));
+  EXPECT_FALSE(facts);
+  EXPECT_EQ(stream.received(), "");
+  co_await stream.close();
+  close(sockets.second);
 }
 
-// Reads until so many bytes came.
-Task<std::string> hear(Shard& shard, Stream& stream, std::size_t bytes) {
-  std::string heard;
-  while (heard.size() < bytes) {
-    auto filled = co_await stream.fill(soon(shard));
-    if (!filled) break;
-    heard += stream.received();
-    stream.consume(stream.received().size());
-  }
-  co_return heard;
+TEST_F(SecurableStreamTest, RefusesClearTextThatComesLater) { run_on_shard(inject_late, server()); }
+
+// Implicit TLS: secured before the first word.
+Task<void> secure_at_once(Shard& shard, SecurableStream& stream,
+                          std::shared_ptr<const ServerContext> context) {
+  const auto facts = co_await stream.secure(std::move(context), soon(shard));
+  EXPECT_TRUE(facts);
+  const auto sent = co_await send_text(stream, "220 hello\r\n", soon(shard));
+  EXPECT_TRUE(sent);
 }
 
-std::unique_ptr<ClientContext> make_client(Resumption resumption = Resumption::no) {
-  EXPECT_TRUE(initialise().has_value());
-  return std::move(*ClientContext::make(resumption));
-}
-
-Task<void> greet(Shard& shard) {
-  const auto client = make_client();
+Task<void> implicit_tls(Shard& shard, std::shared_ptr<const ServerContext> context,
+                        ClientRole role) {
   Ends ends(shard);
-  Shaken shaken;
-  co_await shake_hands(shard, ends, make_context({"rsa", "ecdsa"}), *client, shaken);
-  EXPECT_TRUE(shaken.server.has_value());
-  EXPECT_TRUE(shaken.client.has_value());
-  EXPECT_EQ(shaken.server->version, "TLSv1.3");
-  EXPECT_EQ(shaken.server->cipher, "TLS_AES_128_GCM_SHA256");
-  EXPECT_EQ(shaken.server->server_name, "mx.example.com");
-  EXPECT_FALSE(shaken.server->is_resumed);
-  auto said = co_await say(shard, *ends.client, "EHLO\r\n");
-  EXPECT_TRUE(said.has_value());
-  const std::string heard = co_await hear(shard, *ends.server, 6);
-  EXPECT_EQ(heard, "EHLO\r\n");
-  said = co_await say(shard, *ends.server, "250 Ok\r\n");
-  EXPECT_TRUE(said.has_value());
-  const std::string answered = co_await hear(shard, *ends.client, 8);
-  EXPECT_EQ(answered, "250 Ok\r\n");
-  co_await close(ends);
-}
-
-TEST(SecurableStream, CarriesAConversation) { run_on_shard(greet); }
-
-Task<void> begin_in_clear(Shard& shard) {
-  const auto client = make_client();
-  Ends ends(shard);
-  auto said = co_await say(shard, *ends.client, "STARTTLS\r\nevil");
-  EXPECT_TRUE(said.has_value());
-  auto filled = co_await ends.server->fill(soon(shard));
-  EXPECT_TRUE(filled.has_value());
-  EXPECT_EQ(ends.server->received(), "STARTTLS\r\nevil");
-  ends.server->discard_received();
-  EXPECT_FALSE(ends.server->is_secure());
-  Shaken shaken;
-  co_await shake_hands(shard, ends, make_context({"ecdsa"}), *client, shaken);
-  EXPECT_TRUE(shaken.server.has_value());
-  EXPECT_TRUE(ends.server->is_secure());
-  EXPECT_EQ(ends.server->received(), "");
-  co_await close(ends);
-}
-
-TEST(SecurableStream, BeginsInClearAndForgetsWhatIsDiscarded) { run_on_shard(begin_in_clear); }
-
-Task<void> listen(Shard& shard, Stream& stream, std::size_t bytes, std::string& heard) {
-  heard = co_await hear(shard, stream, bytes);
-}
-
-// Both directions at once, more than any buffer holds.
-Task<void> exchange_much(Shard& shard) {
-  const auto client = make_client();
-  Ends ends(shard);
-  Shaken shaken;
-  co_await shake_hands(shard, ends, make_context({"ecdsa"}), *client, shaken);
-  std::string text(3'000'000, 'x');
-  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i % 23);
-  std::string heard_by_server;
-  std::string heard_by_client;
   TaskScope scope(shard.run_queue());
-  scope.spawn(listen(shard, *ends.server, text.size(), heard_by_server));
-  scope.spawn(listen(shard, *ends.client, text.size(), heard_by_client));
-  scope.spawn([](Shard& on, Stream& stream, const std::string& said) -> Task<void> {
-    auto sent = co_await say(on, stream, said);
-    EXPECT_TRUE(sent.has_value());
-  }(shard, *ends.server, text));
-  auto sent = co_await say(shard, *ends.client, text);
-  EXPECT_TRUE(sent.has_value());
+  scope.spawn(secure_at_once(shard, ends.server, std::move(context)));
+  const auto facts = co_await ends.client.secure(std::move(role), soon(shard));
+  EXPECT_TRUE(facts);
+  const auto greeting = co_await read_bytes(ends.client, 11, soon(shard));
+  EXPECT_EQ(greeting.value_or("nothing"), "220 hello\r\n");
   co_await scope.join();
-  EXPECT_TRUE(heard_by_server == text);
-  EXPECT_TRUE(heard_by_client == text);
-  co_await close(ends);
+  co_await ends.client.close();
+  co_await ends.server.close();
 }
 
-TEST(SecurableStream, CarriesMuchInBothDirections) { run_on_shard(exchange_much); }
+TEST_F(SecurableStreamTest, ServesImplicitTls) { run_on_shard(implicit_tls, server(), client()); }
 
-Task<void> resume(Shard& shard) {
-  const auto client = make_client(Resumption::yes);
-  auto keys = std::make_shared<TicketKeys>(shard.clock().now());
-  for (int round = 0; round < 2; ++round) {
-    Ends ends(shard);
-    // Each time another context, as on another shard or after a reload, with the same keys.
-    auto context = make_context({"ecdsa"}, MinVersion::tls_1_2, keys);
-    Shaken shaken;
-    co_await shake_hands(shard, ends, std::move(context), *client, shaken);
-    EXPECT_TRUE(shaken.server.has_value());
-    EXPECT_EQ(shaken.server->is_resumed, round == 1);
-    auto said = co_await say(shard, *ends.server, "220\r\n");  // behind the tickets
-    EXPECT_TRUE(said.has_value());
-    co_await hear(shard, *ends.client, 5);
-    co_await close(ends);
-  }
-}
-
-TEST(SecurableStream, ResumesWithTheTicketOfAnotherContext) { run_on_shard(resume); }
-
-Task<void> leave_in_order(Shard& shard) {
-  const auto client = make_client();
+Task<void> stay_clear(Shard& shard) {
   Ends ends(shard);
-  Shaken shaken;
-  co_await shake_hands(shard, ends, make_context({"ecdsa"}), *client, shaken);
-  co_await ends.client->close();
-  auto filled = co_await ends.server->fill(soon(shard));
-  EXPECT_EQ(filled.error().code(), ErrorCode::end_of_stream);
-  co_await ends.server->close();
+  const auto sent = co_await send_text(ends.client, "hello", soon(shard));
+  EXPECT_TRUE(sent);
+  const auto text = co_await read_bytes(ends.server, 5, soon(shard));
+  EXPECT_EQ(text.value_or("nothing"), "hello");
+  co_await ends.client.close();
+  const auto end = co_await ends.server.fill(soon(shard));
+  EXPECT_FALSE(end);
+  EXPECT_EQ(end.error().code(), ErrorCode::end_of_stream);
+  co_await ends.server.close();
 }
 
-TEST(SecurableStream, TellsAnOrderlyEnd) { run_on_shard(leave_in_order); }
-
-// The connection below ends, and TLS never said so: somebody may have cut it.
-Task<void> truncate(Shard& shard) {
-  const auto client = make_client();
-  Ends ends(shard);
-  Shaken shaken;
-  co_await shake_hands(shard, ends, make_context({"ecdsa"}), *client, shaken);
-  EXPECT_EQ(::shutdown(ends.pair.second, SHUT_WR), 0);
-  auto filled = co_await ends.server->fill(soon(shard));
-  EXPECT_EQ(filled.error().code(), ErrorCode::connection_lost);
-  co_await close(ends);
-}
-
-TEST(SecurableStream, TellsATruncationFromAnEnd) { run_on_shard(truncate); }
-
-Task<void> send_garbage(Shard& shard) {
-  Ends ends(shard);
-  auto said = co_await say(shard, *ends.client, "EHLO in clear\r\n");
-  EXPECT_TRUE(said.has_value());
-  auto facts = co_await ends.server->secure(make_context({"ecdsa"}), soon(shard));
-  EXPECT_FALSE(facts.has_value());
-  EXPECT_THAT(facts.error().sentence(), HasSubstr("no ClientHello"));
-  co_await close(ends);
-}
-
-TEST(SecurableStream, RefusesAClientThatSpeaksInClear) { run_on_shard(send_garbage); }
-
-Task<void> stall(Shard& shard) {
-  Ends ends(shard);
-  const Deadline deadline = Deadline::in(shard.clock(), std::chrono::milliseconds(20));
-  auto facts = co_await ends.server->secure(make_context({"ecdsa"}), deadline);
-  EXPECT_EQ(facts.error().code(), ErrorCode::timed_out);
-  co_await close(ends);
-}
-
-TEST(SecurableStream, GivesUpAClientThatSaysNothing) { run_on_shard(stall); }
-
-Task<void> corrupt(Shard& shard) {
-  const auto client = make_client();
-  Ends ends(shard);
-  Shaken shaken;
-  co_await shake_hands(shard, ends, make_context({"ecdsa"}), *client, shaken);
-  const std::string record("\x17\x03\x03\x00\x20", 5);
-  const std::string garbage = record + std::string(32, 'x');
-  EXPECT_EQ(::write(ends.pair.second, garbage.data(), garbage.size()),
-            static_cast<ssize_t>(garbage.size()));
-  auto filled = co_await ends.server->fill(soon(shard));
-  EXPECT_FALSE(filled.has_value());
-  co_await close(ends);
-}
-
-TEST(SecurableStream, RefusesARecordThatWasTamperedWith) { run_on_shard(corrupt); }
+TEST_F(SecurableStreamTest, MayStayClear) { run_on_shard(stay_clear); }
 
 }  // namespace
 }  // namespace sluice::tls

@@ -1,39 +1,74 @@
 #include "tls/server_context.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
-#include "tests/unit/tls/certificate_fixture.h"
+#include "tests/unit/tls/hello_builder.h"
+#include "tests/unit/tls/test_certificates.h"
 
 namespace sluice::tls {
 namespace {
 
-struct ChoiceCase {
-  std::string_view name;
-  ClientHello hello;
-  std::string_view file;  // of the certificate that is shown
-};
+using testing::HasSubstr;
 
-class Choice : public testing::TestWithParam<ChoiceCase> {};
+constexpr std::uint16_t kEcdsaSuite = 0xc02b;
+constexpr std::uint16_t kRsaSuite = 0xc02f;
 
-TEST_P(Choice, FollowsTheClient) {
-  const auto context = make_context({"rsa", "ecdsa", "other"});
-  EXPECT_TRUE(context->choose(GetParam().hello).file().ends_with(GetParam().file));
+ClientHello hello_for(const std::string& name, const std::vector<std::uint16_t>& suites) {
+  static std::string body;  // what the hello points into
+  body = hello_body({.suites = suites, .extensions = server_name_extension(name)});
+  auto hello = parse_client_hello(body);
+  EXPECT_TRUE(hello);
+  return *hello;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Table, Choice,
-    testing::Values(ChoiceCase{"both", {"mx.example.com", true, true}, "/ecdsa.pem"},
-                    ChoiceCase{"rsa_only", {"mx.example.com", true, false}, "/rsa.pem"},
-                    ChoiceCase{"ecdsa_only", {"mx.example.com", false, true}, "/ecdsa.pem"},
-                    ChoiceCase{"other_name", {"other.example", true, true}, "/other.pem"},
-                    ChoiceCase{"other_name_rsa_only", {"other.example", true, false}, "/other.pem"},
-                    ChoiceCase{"wildcard", {"a.wild.example", true, true}, "/ecdsa.pem"},
-                    ChoiceCase{"unknown_name", {"nobody.example", true, true}, "/ecdsa.pem"},
-                    ChoiceCase{
-                        "unknown_name_rsa_only", {"nobody.example", true, false}, "/rsa.pem"},
-                    ChoiceCase{"no_name", {"", true, true}, "/ecdsa.pem"},
-                    ChoiceCase{"nothing", {"", false, false}, "/rsa.pem"}),
-    [](const auto& info) { return std::string(info.param.name); });
+class ServerContextTest : public testing::Test {
+ protected:
+  TestCertificates certificates_;
+  std::shared_ptr<const Certificate> a_rsa_ = certificates_.load("rsa:2048", "DNS:a.example");
+  std::shared_ptr<const Certificate> a_ecdsa_ = certificates_.load("ec:P-256", "DNS:a.example");
+  std::shared_ptr<const Certificate> b_ecdsa_ =
+      certificates_.load("ec:P-256", "DNS:b.example,DNS:*.b.example");
+};
+
+TEST_F(ServerContextTest, ChoosesByNameAndByWhatTheClientVerifies) {
+  const auto context = server_with({a_rsa_, b_ecdsa_, a_ecdsa_});
+  struct Row {
+    const char* name;
+    std::vector<std::uint16_t> suites;
+    const Certificate* chosen;
+  };
+  const std::vector<std::uint16_t> both = {kRsaSuite, kEcdsaSuite};
+  for (const Row& row :
+       {Row{"a.example", both, a_ecdsa_.get()}, Row{"a.example", {kRsaSuite}, a_rsa_.get()},
+        Row{"b.example", both, b_ecdsa_.get()}, Row{"x.b.example", both, b_ecdsa_.get()},
+        Row{"b.example", {kRsaSuite}, b_ecdsa_.get()}, Row{"unknown.example", both, a_ecdsa_.get()},
+        Row{"unknown.example", {kRsaSuite}, a_rsa_.get()}, Row{"", both, a_ecdsa_.get()}}) {
+    EXPECT_EQ(&context->certificate_for(hello_for(row.name, row.suites)), row.chosen)
+        << row.name << " " << row.suites.size();
+  }
+}
+
+TEST_F(ServerContextTest, ADefaultNeverServesAnotherDomain) {
+  const auto context = server_with({a_rsa_, b_ecdsa_});
+  const auto hello = hello_for("unknown.example", {kRsaSuite, kEcdsaSuite});
+  EXPECT_EQ(&context->certificate_for(hello), a_rsa_.get());
+}
+
+TEST_F(ServerContextTest, NeedsACertificate) {
+  const auto made = ServerContext::make({.certificates = {}, .ticket_keys = new_ticket_keys()});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code(), ErrorCode::invalid_argument);
+}
+
+TEST_F(ServerContextTest, BoundsTheNumberOfCertificates) {
+  ServerSettings settings{.certificates = {kCertificatesMax, a_ecdsa_},
+                          .ticket_keys = new_ticket_keys()};
+  EXPECT_TRUE(ServerContext::make(settings));
+  settings.certificates.push_back(a_ecdsa_);
+  const auto made = ServerContext::make(settings);
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().sentence(), HasSubstr("1001 certificates, at most 1000"));
+}
 
 }  // namespace
 }  // namespace sluice::tls

@@ -43,7 +43,7 @@ struct ListenerSettings {
       relay_networks;  // unset: loopback, if every address is loopback
   std::uint32_t connections = 20000;
   std::uint32_t connections_per_address = 100;
-  std::optional<Rate> connection_rate_per_address;  // of clients outside relay_networks
+  std::optional<Rate> connection_rate_per_address = {};  // of clients outside relay_networks
   std::uint32_t errors_per_session = 20;
   BareNewlines bare_newlines = BareNewlines::reject;
   ReceivedDetail received = ReceivedDetail::full;
@@ -68,7 +68,7 @@ struct RouteSettings {
 struct TenantSettings {
   std::string name;
   MessageClass klass = MessageClass::bulk;  // of messages that claim none
-  std::optional<Rate> quota;                // recipients accepted in a calendar day (UTC)
+  std::optional<Rate> quota = {};           // recipients accepted in a calendar day (UTC)
   std::uint64_t queued = 1'000'000;         // envelopes that wait
   ByteCount queued_size = gibibytes(20);    // what they take in the spool
 };

@@ -15,9 +15,10 @@ void ConnectionLimits::set(const std::vector<ListenerSettings>& listeners) {
     ListenerCount& count = listeners_[i];
     count.open_max = listeners[i].connections;
     count.per_address_max = listeners[i].connections_per_address;
-    count.permission.emplace(listeners[i]);
+    count.permission.reset();
     count.rate.reset();
     if (const auto& rate = listeners[i].connection_rate_per_address) {
+      count.permission.emplace(listeners[i]);
       count.rate.emplace(rate->amount, rate->period, rate->max_burst.value_or(rate->amount));
     }
   }

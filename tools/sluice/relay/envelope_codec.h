@@ -30,10 +30,10 @@ struct MessageMetadata {
   std::string trace_header;  // what we put before the message: Received:, ends with CRLF
   smtp::BodyType body_type = smtp::BodyType::seven_bit;
   WallTime received{0};
-  std::string client;  // address of who submitted it
-  std::string user;    // as whom; empty: without authentication
-  smtp::MessageDsn dsn;
-  smtp::SluiceHeaders sender;  // what the X-Sluice fields asked for, as far as it was granted
+  std::string client;     // address of who submitted it
+  std::string user = {};  // as whom; empty: without authentication
+  smtp::MessageDsn dsn = {};
+  smtp::SluiceHeaders sender = {};  // what the X-Sluice fields asked for, as far as it was granted
   std::vector<UnknownField> unknown;
   friend bool operator==(const MessageMetadata&, const MessageMetadata&) = default;
 };
@@ -51,7 +51,7 @@ inline constexpr std::size_t kDsnBytesMax = 64 * 1024;
 // Of one envelope: recipients of one domain.
 struct EnvelopeMetadata {
   std::vector<std::string> recipients;  // without brackets, in the order of acceptance
-  std::vector<PositionedDsn> dsn;       // in the order of positions
+  std::vector<PositionedDsn> dsn = {};  // in the order of positions
   std::vector<UnknownField> unknown;
   friend bool operator==(const EnvelopeMetadata&, const EnvelopeMetadata&) = default;
 };

@@ -116,7 +116,8 @@ Relay::~Relay() = default;
 
 // Certificates, users: what can be wrong with the files that the configuration names.
 Result<void> Relay::open_reception() {
-  ticket_keys_ = std::make_shared<tls::TicketKeys>(Clock().now());
+  SLUICE_TRY(ticket_keys, tls::TicketKeys::make());
+  ticket_keys_ = std::move(ticket_keys);
   SLUICE_TRY(policy, ReceptionPolicy::make(config_, tenants_, ticket_keys_));
   policy_ = std::move(policy);
   if (!has_logins(*config_)) return {};
