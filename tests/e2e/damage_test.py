@@ -70,10 +70,10 @@ def test_a_damaged_recipient_is_never_sent_to(relay, server):
 def test_a_spool_of_a_newer_format_is_refused_with_a_sentence(relay, server):
     relaying = relay(server().address)
     relaying.stop()
-    change_on_disk(relaying, b"format" + bytes([1, 0, 0, 0]), b"format" + bytes([2, 0, 0, 0]))
+    change_on_disk(relaying, b"format" + bytes([2, 0, 0, 0]), b"format" + bytes([3, 0, 0, 0]))
     refused = Program("newer", relaying.directory, [SLUICE, "serve", "--config", relaying.write_config()])
     assert refused.wait() == 1
-    assert "written by a newer sluice (format 2, this one knows up to 1)" in refused.errors()
+    assert "written by a newer sluice (format 3, this one knows up to 2)" in refused.errors()
 
 
 def test_a_spool_of_more_partitions_and_shards_is_adopted_and_drained(relay, server):

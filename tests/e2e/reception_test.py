@@ -121,7 +121,8 @@ def test_greeting_names_the_relay(listening):
 def test_ehlo_offers_exactly_what_is_built(listening):
     with Wire(listening.port) as wire:
         offered = set(wire.hello().text.split("\n")[1:])
-        assert offered - {"HELP"} == {"PIPELINING", "SIZE 100000", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING"}
+        assert offered - {"HELP"} == {"PIPELINING", "SIZE 100000", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING",
+                                             "DSN", "LIMITS RCPTMAX=20"}
 
 
 def test_message_is_queued_under_an_id(listening):

@@ -123,7 +123,7 @@ TEST(ReadConfig, TakesEveryKeyOfThisVersion) {
   EXPECT_THAT(config.routes.at(0).domains, ElementsAre("example.net", "*.example.net"));
   EXPECT_EQ(config.routes.at(0).smart_hosts.at(1).host, "2001:db8::1");
   EXPECT_EQ(config.routes.at(0).connections, 9U);
-  EXPECT_EQ(config.retries.at(0).first, minutes(1));
+  EXPECT_EQ(config.retries.at(1).first, minutes(1));
   EXPECT_EQ(config.limits.disk_free, ByteCount(0));
   EXPECT_EQ(config.delivery.timeouts.idle, seconds(6));
   EXPECT_EQ(config.admin.socket, "/x/socket");
@@ -191,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
         RuleCase{"retry_twice", "[[retry]]\n[[retry]]\nclass = \"bulk\"\n",
                  "f:7:9: retry[1].class: found \"bulk\" twice, first in retry[0]"},
         RuleCase{"retry_of_own_class", "[[retry]]\nclass = \"news\"\n",
-                 "classes of your own are not available in this version"},
+                 "found \"news\", expected \"bulk\" or \"transactional\""},
         RuleCase{"socket_path_too_long",
                  "[admin]\nsocket = "
                  "\"/0123456789012345678901234567890123456789012345678901234567890123456789012345"

@@ -50,7 +50,8 @@ TEST_F(FullTest, StillRecordsOutcomesAndThenAcceptsAgain) {
   for (const auto& key : keys) ASSERT_TRUE(harness_.record(delivered(key)));
   ASSERT_TRUE(harness_.flush());
   EXPECT_EQ(harness_.spool().accounting().queued, 0U);
-  EXPECT_TRUE(SpoolHarness::eventually([this] { return harness_.spool().has_room(Space::reserved); }));
+  EXPECT_TRUE(
+      SpoolHarness::eventually([this] { return harness_.spool().has_room(Space::reserved); }));
   EXPECT_TRUE(harness_.accept({.body = pattern(100'000, 1)}));
 }
 

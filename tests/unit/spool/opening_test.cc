@@ -57,14 +57,34 @@ TEST_F(OpeningTest, RefusesANewerFormat) {
     const auto environment =
         Environment::open(settings_.directory + "/00", settings_.size, Access::read_write);
     const auto transaction = WriteTransaction::begin(**environment);
-    ASSERT_TRUE((*transaction)->put(Table::meta, "format", std::string("\x02\0\0\0", 4)));
+    ASSERT_TRUE((*transaction)->put(Table::meta, "format", std::string("\x03\0\0\0", 4)));
     ASSERT_TRUE((*transaction)->commit());
   }
   const auto opened = open();
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code(), ErrorCode::unsupported);
   EXPECT_THAT(opened.error().sentence(),
-              HasSubstr("written by a newer sluice (format 2, this one knows up to 1)"));
+              HasSubstr("written by a newer sluice (format 3, this one knows up to 2)"));
+}
+
+TEST_F(OpeningTest, BringsAnOlderFormatUpToItsOwn) {
+  ASSERT_TRUE(open());
+  const auto set_format = [this](const std::string& format) {
+    const auto environment =
+        Environment::open(settings_.directory + "/00", settings_.size, Access::read_write);
+    const auto transaction = WriteTransaction::begin(**environment);
+    ASSERT_TRUE((*transaction)->put(Table::meta, "format", format));
+    ASSERT_TRUE((*transaction)->commit());
+  };
+  set_format(std::string("\x01\0\0\0", 4));
+  ASSERT_TRUE(open());
+  const auto environment =
+      Environment::open(settings_.directory + "/00", settings_.size, Access::read_only);
+  ASSERT_TRUE(environment.has_value());
+  const auto transaction = ReadTransaction::begin(**environment);
+  const auto format = (*transaction)->find(Table::meta, "format");
+  ASSERT_TRUE(format.has_value());
+  EXPECT_EQ(**format, std::string("\x02\0\0\0", 4));
 }
 
 TEST_F(OpeningTest, SaysThatTheDirectoryIsAFile) {

@@ -1,0 +1,331 @@
+"""Customers submit over TLS with a password, within their rights and limits, and nobody else can."""
+
+import base64
+import json
+import smtplib
+import ssl
+import subprocess
+
+import pytest
+
+from programs import SLUICE
+from waiting import wait_for
+from wire import Wire
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def certificate(directory):
+    """A key and a certificate for 127.0.0.1 that signs itself."""
+    done = subprocess.run(
+        ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-days", "90", "-subj", "/CN=relay.example", "-addext", "subjectAltName=DNS:relay.example,IP:127.0.0.1",
+         "-out", directory / "cert.pem", "-keyout", directory / "key.pem"],
+        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    return directory / "cert.pem"
+
+
+def top(directory, tenant="", user=""):
+    """The tables of a relay that has one tenant and one user."""
+    (directory / "password").write_text(PASSWORD)
+    return f"""
+[tls]
+certificates = [{{ certificate = "{directory}/cert.pem", key = "{directory}/key.pem" }}]
+[[tenant]]
+name = "acme"
+{tenant}
+[[user]]
+name = "apikey"
+password = {{ file = "{directory}/password" }}
+tenant = "acme"
+senders = ["*@acme.example"]
+{user}
+[authentication]
+failure_delay = "0ms"
+"""
+
+
+def listener(tls="required"):
+    return f'tls = "{tls}"\nauth = "required"\nrelay_networks = []'
+
+
+def context(certificate):
+    return ssl.create_default_context(cafile=certificate)
+
+
+def plain(user, password):
+    return "AUTH PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+
+
+@pytest.fixture
+def submission(relay, server, directory, certificate):
+    """A relay for submission, and what is behind it: submission(tls=..., tenant=..., user=...)."""
+
+    def make(tls="required", tenant="", user=""):
+        upstream = server()
+        relaying = relay(upstream.address, top=top(directory, tenant, user), listener=listener(tls))
+        return relaying, upstream
+
+    return make
+
+
+def log_in(relaying, certificate, password=PASSWORD):
+    client = smtplib.SMTP("127.0.0.1", relaying.port, timeout=60)
+    client.starttls(context=context(certificate))
+    client.login("apikey", password)
+    return client
+
+
+def message(sender="news@acme.example", extra=""):
+    return f"From: News <{sender}>\r\n{extra}Subject: hello\r\n\r\nbody\r\n"
+
+
+def send(client, sender="news@acme.example", recipients=("b@example.net",), extra=""):
+    return client.sendmail(sender, list(recipients), message(sender, extra))
+
+
+def test_a_user_submits_over_starttls(submission, certificate):
+    relaying, upstream = submission()
+    with log_in(relaying, certificate) as client:
+        send(client, extra="Bcc: hidden@example.net\r\nX-Sluice-Tags: news\r\n")
+    wait_for(lambda: upstream.messages, "delivery")
+    content = upstream.messages[0].content
+    assert b"with ESMTPSA (TLSv1.3 " in b" ".join(content.split())
+    assert b"hidden@" not in content and b"X-Sluice" not in content
+    assert b"Date: " in content and b"Message-ID: <" in content
+
+
+def answers_in_tls(relaying, certificate):
+    try:
+        smtplib.SMTP_SSL("127.0.0.1", relaying.port, timeout=60, context=context(certificate)).quit()
+        return True
+    except OSError:
+        return False
+
+
+def test_a_user_submits_over_implicit_tls(relay, server, directory, certificate):
+    upstream = server()
+    relaying = relay(upstream.address, top=top(directory), listener=listener("starttls"))
+    relaying.stop()
+    relaying.settings["listener"] = listener("implicit")
+    relaying.answers = lambda: answers_in_tls(relaying, certificate)
+    relaying.start()
+    with smtplib.SMTP_SSL("127.0.0.1", relaying.port, timeout=60, context=context(certificate)) as client:
+        client.login("apikey", PASSWORD)
+        send(client)
+    wait_for(lambda: upstream.messages, "delivery")
+
+
+def test_swaks_and_curl_submit(submission, certificate, directory):
+    relaying, upstream = submission()
+    swaks = subprocess.run(
+        ["swaks", "--server", relaying.address, "--tls", "--auth", "LOGIN", "--auth-user", "apikey",
+         "--auth-password", PASSWORD, "--from", "a@acme.example", "--to", "b@example.net",
+         "--header", "From: a@acme.example"],
+        capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert swaks.returncode == 0, swaks.stdout
+    mail = directory / "mail"
+    mail.write_text(message("c@acme.example"))
+    curl = subprocess.run(
+        ["curl", "--silent", "--show-error", "--ssl-reqd", "--cacert", certificate, "--url",
+         f"smtp://127.0.0.1:{relaying.port}", "--user", f"apikey:{PASSWORD}", "--mail-from", "c@acme.example",
+         "--mail-rcpt", "d@example.net", "--upload-file", mail],
+        capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert curl.returncode == 0, curl.stderr
+    wait_for(lambda: len(upstream.messages) == 2, "delivery")
+
+
+@pytest.mark.parametrize("line, code, enhanced", [
+    ("MAIL FROM:<a@acme.example>", 530, "5.7.0"),
+    (plain("apikey", PASSWORD), 530, "5.7.0"),
+    ("DATA", 530, "5.7.0"),
+    ("NOOP", 250, "2.0.0"),
+])
+def test_nothing_is_taken_in_clear(submission, line, code, enhanced):
+    relaying, _ = submission()
+    with Wire(relaying.port) as wire:
+        wire.hello()
+        reply = wire.command(line)
+    assert (reply.code, reply.enhanced) == (code, enhanced)
+
+
+def test_nobody_relays_without_a_password(submission, certificate):
+    relaying, _ = submission()
+    with smtplib.SMTP("127.0.0.1", relaying.port, timeout=60) as client:
+        client.starttls(context=context(certificate))
+        client.ehlo()
+        assert client.mail("a@acme.example")[0] == 530
+        with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+            client.login("apikey", "wrong")
+        assert refused.value.smtp_code == 535
+        with pytest.raises(smtplib.SMTPAuthenticationError) as unknown:
+            client.login("nobody", PASSWORD)
+        assert unknown.value.smtp_error == refused.value.smtp_error
+        assert client.mail("a@acme.example")[0] == 530
+    assert PASSWORD not in relaying.log()
+
+
+@pytest.mark.parametrize("sender", ["a@other.example", "a@sub.acme.example", ""])
+def test_a_user_sends_as_himself(submission, certificate, sender):
+    relaying, _ = submission()
+    with log_in(relaying, certificate) as client:
+        client.ehlo()
+        code, text = client.mail(sender)
+        assert code == 550 and text.startswith(b"5.7.1")
+
+
+def test_a_user_writes_as_himself(submission, certificate):
+    relaying, _ = submission()
+    with log_in(relaying, certificate) as client:
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            client.sendmail("a@acme.example", ["b@example.net"], "From: a@bank.example\r\n\r\nx\r\n")
+        assert refused.value.smtp_code == 550
+
+
+def test_a_class_is_granted_to_whom_may_have_it(submission, certificate):
+    relaying, upstream = submission(user='classes = ["transactional"]')
+    with log_in(relaying, certificate) as client:
+        send(client, extra="X-Sluice-Class: transactional\r\n")
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            send(client, extra="X-Sluice-Pool: main\r\n")
+        assert refused.value.smtp_code == 550
+    wait_for(lambda: upstream.messages, "delivery")
+
+
+def test_the_quota_is_exact_and_survives_a_kill(submission, certificate):
+    relaying, upstream = submission(tenant='quota = "5/day"')
+    with log_in(relaying, certificate) as client:
+        send(client, recipients=[f"{i}@example.net" for i in range(3)])
+    relaying.kill()
+    relaying.start()
+    with log_in(relaying, certificate) as client:
+        refused = send(client, recipients=[f"{i}@example.net" for i in range(3)])
+        assert len(refused) == 1
+        (code, text), = refused.values()
+        assert code == 452 and text.startswith(b"4.5.3")
+    wait_for(lambda: len(upstream.messages) >= 2, "delivery")
+    tenant, = json.loads(relaying.command("tenant", "list", "--json").stdout)["tenants"]
+    assert tenant["accepted_today"] == 5
+
+
+def test_one_tenant_fills_its_own_share_of_the_spool(relay, server, directory, certificate):
+    relaying = relay("127.0.0.1:1", top=top(directory, "queued = 2"), listener=listener())
+    with log_in(relaying, certificate) as client:
+        send(client, recipients=["a@one.example", "a@two.example"])
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            send(client)
+        assert refused.value.smtp_code == 452
+    assert relaying.queued() == 2
+    relaying.stop()
+    relaying.start()
+    with log_in(relaying, certificate) as client:
+        with pytest.raises(smtplib.SMTPDataError):
+            send(client)
+
+
+def test_a_suspended_tenant_stops_at_once_and_stays_stopped(submission, certificate):
+    relaying, upstream = submission()
+    with log_in(relaying, certificate) as client:
+        send(client)
+        wait_for(lambda: upstream.messages, "delivery")
+        relaying.command("tenant", "suspend", "acme", "--reception")
+        client.ehlo()
+        assert client.mail("a@acme.example")[0] == 450
+    relaying.stop()
+    relaying.start()
+    with log_in(relaying, certificate) as client:
+        client.ehlo()
+        assert client.mail("a@acme.example")[0] == 450
+        relaying.command("tenant", "resume", "acme")
+        send(client)
+
+
+def test_a_suspended_delivery_holds_the_queue(submission, certificate):
+    relaying, upstream = submission()
+    relaying.command("tenant", "suspend", "acme", "--delivery")
+    with log_in(relaying, certificate) as client:
+        send(client)
+    wait_for(lambda: "tenant suspended" in relaying.command("queue", "summary").stdout, "hold")
+    assert not upstream.messages
+    relaying.command("tenant", "resume", "acme", "--delivery")
+    wait_for(lambda: upstream.messages, "delivery")
+
+
+def test_a_reload_takes_rights_and_routes_over(submission, certificate, server):
+    relaying, first = submission()
+    second = server()
+    with log_in(relaying, certificate) as client:
+        send(client)
+        wait_for(lambda: first.messages, "delivery")
+        relaying.settings["top"] = relaying.settings["top"].replace('"*@acme.example"', '"*@new.example"')
+        relaying.settings["routes"] = relaying.settings["routes"].replace(first.address, second.address)
+        relaying.write_config()
+        dry = relaying.command("reload", "--dry-run").stdout
+        assert "user[apikey].senders" in dry and "route[0].smart_hosts" in dry
+        send(client)  # it was only tried
+        relaying.command("reload")
+    with log_in(relaying, certificate) as client:
+        client.ehlo()
+        assert client.mail("a@acme.example")[0] == 550
+        client.rset()
+        send(client, sender="a@new.example")
+    wait_for(lambda: second.messages, "delivery over the new route")
+
+
+def test_a_wrong_file_changes_nothing(submission, certificate):
+    relaying, upstream = submission()
+    good = relaying.settings["top"]
+    relaying.settings["top"] = good.replace("[tls]", "[tsl]")
+    relaying.write_config()
+    refused = relaying.command("reload", check=False)
+    assert refused.returncode != 0 and "tsl" in refused.stderr
+    with log_in(relaying, certificate) as client:
+        send(client)
+    wait_for(lambda: upstream.messages, "delivery")
+
+
+def test_a_tenant_that_vanished_keeps_its_mail(relay, server, directory, certificate):
+    upstream = server()
+    relaying = relay(upstream.address, top=top(directory), listener=listener(), arguments=["--hold-delivery"])
+    with log_in(relaying, certificate) as client:
+        send(client)
+    relaying.settings["top"] = relaying.settings["top"].replace('name = "acme"', 'name = "other"')
+    relaying.write_config()
+    relaying.command("reload")
+    relaying.command("release")
+    wait_for(lambda: "no tenant" in relaying.command("queue", "summary").stdout, "hold")
+    assert not upstream.messages
+    relaying.settings["top"] = relaying.settings["top"].replace('name = "other"', 'name = "acme"')
+    relaying.write_config()
+    relaying.command("reload")
+    wait_for(lambda: upstream.messages, "delivery")
+
+
+def test_the_old_password_is_refused_once_the_user_is_gone(submission, certificate, directory):
+    relaying, _ = submission()
+    users = directory / "users.toml"
+
+    def user(*arguments):
+        done = subprocess.run([SLUICE, "user", *arguments, "--user-file", users], input="another long password\n",
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+    password = directory / "new"
+    password.write_text("another long password")
+    user("add", "bob", "--sender", "*@acme.example", "--password-file", password)
+
+    def may_log_in():
+        with smtplib.SMTP("127.0.0.1", relaying.port, timeout=60) as client:
+            client.starttls(context=context(certificate))
+            try:
+                client.login("bob", "another long password")
+                return True
+            except smtplib.SMTPAuthenticationError:
+                return False
+
+    wait_for(may_log_in, "the new user")
+    assert may_log_in()  # remembered
+    user("remove", "bob")
+    wait_for(lambda: not may_log_in(), "the end of the user")
