@@ -89,6 +89,13 @@ const Item* find(const std::vector<Item>& items, const std::string& identity) {
   return nullptr;
 }
 
+// "tenant[acme]"
+inline std::string item_path(const std::string& list, const std::string& identity) {
+  std::string path = list;
+  path.append("[").append(identity).append("]");
+  return path;
+}
+
 template <class Struct, class Item, class Keys>
 void compare_key(const Struct* before, const Struct* after, const std::string& path,
                  const ConfigTables<Struct, Item, Keys>& key, Changes& out) {
@@ -98,13 +105,13 @@ void compare_key(const Struct* before, const Struct* after, const std::string& p
   const std::string list = config_key_in(path, key.name);
   for (std::size_t i = 0; i < old_items.size(); ++i) {
     const std::string identity = identity_of(old_items[i], i);
-    compare_table(&old_items[i], find(new_items, identity), list + '[' + identity + ']', key.keys,
+    compare_table(&old_items[i], find(new_items, identity), item_path(list, identity), key.keys,
                   out);
   }
   for (std::size_t i = 0; i < new_items.size(); ++i) {
     const std::string identity = identity_of(new_items[i], i);
     if (find(old_items, identity) != nullptr) continue;
-    compare_table(static_cast<const Item*>(nullptr), &new_items[i], list + '[' + identity + ']',
+    compare_table(static_cast<const Item*>(nullptr), &new_items[i], item_path(list, identity),
                   key.keys, out);
   }
 }

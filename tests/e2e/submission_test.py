@@ -329,3 +329,24 @@ def test_the_old_password_is_refused_once_the_user_is_gone(submission, certifica
     assert may_log_in()  # remembered
     user("remove", "bob")
     wait_for(lambda: not may_log_in(), "the end of the user")
+
+
+def check(path):
+    done = subprocess.run([SLUICE, "check", path], capture_output=True, text=True, timeout=60,
+                          stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout
+
+
+def test_a_check_warns_of_an_open_relay_and_refuses_a_key_that_does_not_fit(directory, certificate):
+    path = directory / "check.toml"
+    rest = '[[route]]\nsmart_hosts = ["127.0.0.1:26"]\n'
+    path.write_text('[[listener]]\naddress = "127.0.0.1:25"\nrelay_networks = ["0.0.0.0/0"]\n' + rest)
+    status, text = check(path)
+    assert status == 0 and "warning: listener[0].relay_networks: 0.0.0.0/0 lets anyone" in text
+    other = subprocess.run(["openssl", "genrsa", "-out", directory / "other.key", "2048"], capture_output=True,
+                           timeout=60, stdin=subprocess.DEVNULL)
+    assert other.returncode == 0
+    path.write_text(f'[tls]\ncertificates = [{{ certificate = "{certificate}", key = "{directory}/other.key" }}]\n'
+                    '[[listener]]\naddress = "127.0.0.1:25"\ntls = "starttls"\n' + rest)
+    status, text = check(path)
+    assert status == 1 and "tls.certificates[0]" in text and "other.key" in text

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "core/clock.h"
 #include "relay/config.h"
+#include "relay/config_advice.h"
 
 namespace sluice::commands {
 
@@ -56,11 +58,31 @@ void print_summary(const RelayConfig& config) {
   }
 }
 
-void print_text(const std::string& file, const CheckedConfig& checked) {
-  for (const ConfigProblem& problem : checked.problems) fmt::print("{}\n", problem.to_string());
-  if (checked.config == nullptr) return;
+// What was found out about a file.
+struct Checked {
+  CheckedConfig config;
+  relay::ConfigAdvice advice;
+  bool is_good() const { return config.config != nullptr && advice.problems.empty(); }
+};
+
+Checked check(const relay::CommandLineSettings& settings) {
+  Checked checked{.config = relay::check_config(settings), .advice = {}};
+  const auto& config = checked.config.config;
+  if (config != nullptr) checked.advice = relay::advise(*config, Clock().wall());
+  return checked;
+}
+
+void print_text(const std::string& file, const Checked& checked) {
+  for (const ConfigProblem& problem : checked.config.problems) {
+    fmt::print("{}\n", problem.to_string());
+  }
+  for (const std::string& problem : checked.advice.problems) fmt::print("{}: {}\n", file, problem);
+  for (const std::string& warning : checked.advice.warnings) {
+    fmt::print("{}: warning: {}\n", file, warning);
+  }
+  if (!checked.is_good()) return;
   fmt::print("{}: ok\n", file);
-  print_summary(*checked.config);
+  print_summary(*checked.config.config);
 }
 
 nlohmann::json json_of(const ConfigProblem& problem) {
@@ -71,16 +93,22 @@ nlohmann::json json_of(const ConfigProblem& problem) {
   return json;
 }
 
-void print_json(const std::string& file, const CheckedConfig& checked) {
-  nlohmann::json json = {{"file", file}, {"ok", checked.config != nullptr}};
+void print_json(const std::string& file, const Checked& checked) {
+  const auto& config = checked.config.config;
+  nlohmann::json json = {{"file", file}, {"ok", checked.is_good()}};
   json["problems"] = nlohmann::json::array();
-  for (const ConfigProblem& problem : checked.problems)
+  for (const ConfigProblem& problem : checked.config.problems) {
     json["problems"].push_back(json_of(problem));
-  if (checked.config != nullptr) {
-    for (const auto& listener : checked.config->listeners) {
+  }
+  for (const std::string& problem : checked.advice.problems) {
+    json["problems"].push_back({{"message", problem}});
+  }
+  json["warnings"] = checked.advice.warnings;
+  if (config != nullptr) {
+    for (const auto& listener : config->listeners) {
       json["listeners"].push_back({{"address", addresses_of(listener)}});
     }
-    for (const auto& route : checked.config->routes) {
+    for (const auto& route : config->routes) {
       json["routes"].push_back({{"domains", route.domains}, {"smart_hosts", hosts_of(route)}});
     }
   }
@@ -102,10 +130,10 @@ void add_check_command(CLI::App& app, ExitStatus& status) {
   command->add_flag("--json", options->is_json, "Print for programs.");
   command->footer("Example:\n  sluice check /etc/sluice/sluice.toml");
   command->callback([options, &status] {
-    const CheckedConfig checked = relay::check_config(options->settings);
+    const Checked checked = check(options->settings);
     const auto print = options->is_json ? &print_json : &print_text;
     print(options->settings.config_file, checked);
-    status.value = checked.config != nullptr ? kExitDone : kExitFailed;
+    status.value = checked.is_good() ? kExitDone : kExitFailed;
   });
 }
 
