@@ -20,8 +20,15 @@ enum class ReturnContent : std::uint8_t { unset, full, headers };
 
 // NOTIFY: about what the sender wants to hear, for one recipient. Without any: as the server does.
 enum class Notify : std::uint8_t { unset = 0, never = 1, success = 2, failure = 4, delay = 8 };
+// A set of them out of its bits.
+constexpr Notify notify_of(std::uint8_t bits) {
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): sets have values between the
+  // names
+  return static_cast<Notify>(bits);
+}
 constexpr Notify operator|(Notify a, Notify b) {
-  return static_cast<Notify>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
+  return notify_of(
+      static_cast<std::uint8_t>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b)));
 }
 constexpr bool has(Notify all, Notify one) {
   return (static_cast<std::uint8_t>(all) & static_cast<std::uint8_t>(one)) != 0;

@@ -245,7 +245,7 @@ Result<void> Batch::apply(const EnvelopeOutcome& outcome) {
   const auto ended = mark_ended(*record, outcome.ended);
   account(accounting_, outcome.counts, ended);
   if (record->pending() == 0) return end_envelope(outcome.key, *record);
-  return defer(outcome, std::move(*record));
+  return defer(outcome, *record);
 }
 
 Result<void> Batch::defer(const EnvelopeOutcome& outcome, EnvelopeRecord record) {

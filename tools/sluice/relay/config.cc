@@ -137,7 +137,7 @@ void put_command_line(ConfigNode& document, const CommandLineSettings& command_l
 std::string machine_name() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
-  const std::string short_name = name.data();
+  std::string short_name = name.data();
   if (short_name.find('.') != std::string::npos) return short_name;
 
   ::addrinfo hints{};

@@ -207,7 +207,7 @@ Result<void> read_notify(EnvelopeMetadata& metadata, const Field& field) {
   const auto bits = static_cast<std::uint8_t>(field.value[kPositionBytes]);
   const bool is_known = field.value.size() == kPositionBytes + 1 && bits > 0 && bits < 16;
   if (!is_known) return fail(ErrorCode::corrupt, "unknown notifications");
-  dsn->notify = static_cast<smtp::Notify>(bits);
+  dsn->notify = smtp::notify_of(bits);
   return {};
 }
 
