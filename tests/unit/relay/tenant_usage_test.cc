@@ -101,5 +101,20 @@ TEST(QueuedCounter, WhatWasFoundAtTheStartCountsBeyondTheLimit) {
   EXPECT_EQ(counter.envelopes(), 10U);
 }
 
+TEST(QuotaEntry, IsReadAsItWasWritten) {
+  const auto entry = parse_quota_entry(quota_entry("acme", 20'783));
+  ASSERT_TRUE(entry.has_value());
+  EXPECT_EQ(entry->tenant, "acme");
+  EXPECT_EQ(entry->day, 20'783U);
+}
+
+TEST(QuotaEntry, OfAnotherKindIsNone) {
+  for (const char* const name :
+       {"", "quota:", "quota:acme", "quota:acme:2026-13-01", "quota:acme:2026-02-30",
+        "quota:acme:20-26-0101", "suspended:reception:acme", "quota:acme:2026-1-001"}) {
+    EXPECT_FALSE(parse_quota_entry(name).has_value()) << name;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::relay

@@ -22,6 +22,17 @@ constexpr std::uint64_t pack(Day day, std::uint64_t units) {
 constexpr Day day_in(std::uint64_t packed) { return static_cast<Day>(packed >> kUnitBits); }
 constexpr std::uint64_t units_in(std::uint64_t packed) { return packed & kUnitsMax; }
 
+// 0 where there is none.
+int number_in(std::string_view digits) {
+  int number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number;
+}
+
+unsigned unsigned_in(std::string_view digits) {
+  return static_cast<unsigned>(std::max(0, number_in(digits)));
+}
+
 }  // namespace
 
 Day day_of(WallTime time) {
@@ -47,17 +58,12 @@ std::optional<QuotaEntry> parse_quota_entry(std::string_view name) {
   if (name.size() < kDateBytes + 2) return std::nullopt;
   const std::string_view date = name.substr(name.size() - kDateBytes);
   const std::string_view tenant = name.substr(0, name.size() - kDateBytes - 1);
-  int year = 0;
-  unsigned month = 0;
-  unsigned day = 0;
-  std::from_chars(date.data(), date.data() + 4, year);
-  std::from_chars(date.data() + 5, date.data() + 7, month);
-  std::from_chars(date.data() + 8, date.data() + 10, day);
-  const std::chrono::year_month_day parsed{std::chrono::year(year), std::chrono::month(month),
-                                           std::chrono::day(day)};
+  const std::chrono::year_month_day parsed{std::chrono::year(number_in(date.substr(0, 4))),
+                                           std::chrono::month(unsigned_in(date.substr(5, 2))),
+                                           std::chrono::day(unsigned_in(date.substr(8, 2)))};
   if (!parsed.ok()) return std::nullopt;
   const auto days = std::chrono::sys_days(parsed).time_since_epoch().count();
-  const QuotaEntry entry{.tenant = std::string(tenant), .day = static_cast<Day>(days)};
+  QuotaEntry entry{.tenant = std::string(tenant), .day = static_cast<Day>(days)};
   if (quota_entry(tenant, entry.day).substr(kQuotaPrefix.size()) != name) return std::nullopt;
   return entry;
 }
