@@ -159,27 +159,51 @@ ProcessLog& process_log() {
   return instance;
 }
 
+// The caller holds the lock alone.
+void replace_log(ProcessLog& process, std::unique_ptr<Log> log) {
+  if (process.log != nullptr) {
+    const auto sink = process.log->sink;
+    process.log.reset();
+    process.dropped_before += sink->dropped();
+  }
+  process.log = std::move(log);
+}
+
 }  // namespace
 
-Result<void> open_log(const LogSettings& settings) {
-  SLUICE_TRY(descriptor, open_log_file(settings.file));
-  close_log();
+class PreparedLog {
+ public:
+  explicit PreparedLog(std::unique_ptr<Log> log) : log_(std::move(log)) {}
+  std::unique_ptr<Log> take() { return std::move(log_); }
 
+ private:
+  std::unique_ptr<Log> log_;
+};
+
+Result<std::shared_ptr<PreparedLog>> prepare_log(const LogSettings& settings) {
+  SLUICE_TRY(descriptor, open_log_file(settings.file));
+  return std::make_shared<PreparedLog>(std::make_unique<Log>(descriptor, settings));
+}
+
+void adopt_log(const std::shared_ptr<PreparedLog>& prepared) {
+  auto log = prepared->take();
+  const LogLevel level = log->settings.level;
   ProcessLog& process = process_log();
   const std::unique_lock lock(process.mutex);
-  process.log = std::make_unique<Log>(descriptor, settings);
-  process.level = settings.level;
+  replace_log(process, std::move(log));
+  process.level = level;
+}
+
+Result<void> open_log(const LogSettings& settings) {
+  SLUICE_TRY(prepared, prepare_log(settings));
+  adopt_log(prepared);
   return {};
 }
 
 void close_log() {
   ProcessLog& process = process_log();
   const std::unique_lock lock(process.mutex);
-  if (process.log == nullptr) return;
-
-  const auto sink = process.log->sink;
-  process.log.reset();
-  process.dropped_before += sink->dropped();
+  replace_log(process, nullptr);
 }
 
 void reopen_log() {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -22,11 +23,19 @@ struct LogSettings {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
   std::string file;  // empty: standard error
+  bool operator==(const LogSettings&) const = default;
 };
 
 // Opens the process's log; before it, lines go to standard error. The log is the one process-wide
 // object: a line must be possible from anywhere, and it holds no state that anyone reads back.
 Result<void> open_log(const LogSettings& settings);
+
+// The same in two steps, for those who must know that it can be opened before they change anything:
+// what was prepared takes the place of the log that is open, which is written to its end first.
+class PreparedLog;
+Result<std::shared_ptr<PreparedLog>> prepare_log(const LogSettings& settings);
+void adopt_log(const std::shared_ptr<PreparedLog>& prepared);
+
 void close_log();   // flushes
 void reopen_log();  // after the file was moved (SIGHUP)
 std::uint64_t log_lines_dropped();

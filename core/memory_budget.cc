@@ -7,7 +7,8 @@ namespace sluice {
 bool MemoryBudget::try_reserve(ByteCount bytes) {
   std::uint64_t used = used_.load(std::memory_order_relaxed);
   do {
-    if (bytes.value() > limit_.value() - used) return false;
+    const std::uint64_t limit = limit_.load(std::memory_order_relaxed);
+    if (used > limit || bytes.value() > limit - used) return false;
   } while (!used_.compare_exchange_weak(used, used + bytes.value(), std::memory_order_relaxed));
   return true;
 }

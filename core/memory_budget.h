@@ -13,17 +13,19 @@ namespace sluice {
 
 class MemoryBudget {
  public:
-  explicit MemoryBudget(ByteCount limit) : limit_(limit) {}
+  explicit MemoryBudget(ByteCount limit) : limit_(limit.value()) {}
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
   [[nodiscard]] bool try_reserve(ByteCount bytes);
   void release(ByteCount bytes);
   ByteCount used() const { return ByteCount(used_.load(std::memory_order_relaxed)); }
-  ByteCount limit() const { return limit_; }
+  ByteCount limit() const { return ByteCount(limit_.load(std::memory_order_relaxed)); }
+  // What is reserved beyond a smaller limit stays so until it is released.
+  void set_limit(ByteCount limit) { limit_.store(limit.value(), std::memory_order_relaxed); }
 
  private:
-  ByteCount limit_;
+  std::atomic<std::uint64_t> limit_;
   std::atomic<std::uint64_t> used_{0};
 };
 

@@ -62,6 +62,10 @@ class Committer {
   }
   void record(EnvelopeOutcome outcome);
   bool has_room(Space space) const { return space_.has_room(space); }
+  void set_disk_free(ByteCount bytes) {
+    space_.set_disk_free(bytes);
+    wake();
+  }
   const OutcomeLog& outcomes() const { return outcomes_; }
   Accounting accounting() const;
   const MetricRegistry& metrics() const { return registry_; }

@@ -20,10 +20,13 @@ SpaceWatch::SpaceWatch(const Environment& environment, ByteCount disk_free,
     : environment_(environment), disk_free_(disk_free), reserved_percent_(reserved_percent) {}
 
 void SpaceWatch::check_if_due(Instant now) {
-  if (now >= next_check() || bytes_since_check_ > map_bytes_ / 100) check(now);
+  const bool is_due = is_due_.load(std::memory_order_relaxed) ||  // read at every wake
+                      now >= next_check() || bytes_since_check_ > map_bytes_ / 100;
+  if (is_due) check(now);
 }
 
 void SpaceWatch::check(Instant now) {
+  is_due_.exchange(false, std::memory_order_acquire);
   last_check_ = now;
   bytes_since_check_ = 0;
   const auto use = environment_.map_use();
@@ -37,12 +40,13 @@ void SpaceWatch::check(Instant now) {
   const auto reserve = std::max(use->total / 100 * kReservePercent, kReserveMin.value());
   bytes_max_ = use->total - std::min(use->total, reserve);
   const auto room = std::min(use->total / 100 * kRoomPercent, bytes_max_);
-  const bool has_room = use->used <= room && disk_has_room(disk_free_.value());
+  const std::uint64_t disk_free = disk_free_.load(std::memory_order_relaxed).value();
+  const bool has_room = use->used <= room && disk_has_room(disk_free);
   const auto ordinary = room - std::min(room, use->total / 100 * reserved_percent_);
-  const auto disk_reserve = disk_free_.value() / 100 * reserved_percent_;
+  const auto disk_reserve = disk_free / 100 * reserved_percent_;
   set_room(Space::reserved, has_room);
   set_room(Space::ordinary,
-           has_room && use->used <= ordinary && disk_has_room(disk_free_.value() + disk_reserve));
+           has_room && use->used <= ordinary && disk_has_room(disk_free + disk_reserve));
 }
 
 void SpaceWatch::refused() {

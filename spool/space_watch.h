@@ -3,7 +3,7 @@
 // New mail stops at 90 % of the map (ordinary mail before that, by what is reserved), or when the
 // file system and the reusable part of the file have less free than the operator wants to keep;
 // what remains is for the outcomes of what was accepted, which need a little space themselves.
-// check() belongs to the committer's thread; the answers are for any.
+// check() belongs to the committer's thread; the answers and set_disk_free() are for any.
 #pragma once
 
 #include <atomic>
@@ -24,8 +24,14 @@ class SpaceWatch {
  public:
   SpaceWatch(const Environment& environment, ByteCount disk_free, unsigned reserved_percent);
 
+  // How much the operator wants to keep; makes a look due.
+  void set_disk_free(ByteCount bytes) {
+    disk_free_.store(bytes, std::memory_order_relaxed);
+    is_due_.store(true, std::memory_order_release);
+  }
+
   void check(Instant now);
-  // Looks again when a second has passed or a hundredth of the map was written.
+  // Looks again when a second has passed, a hundredth of the map was written, or disk_free changed.
   void check_if_due(Instant now);
   void wrote(std::uint64_t bytes) { bytes_since_check_ += bytes; }
   Instant next_check() const { return last_check_ + kSpaceCheckInterval; }
@@ -49,7 +55,8 @@ class SpaceWatch {
   void set_room(Space space, bool has_room);  // told when it changes
 
   const Environment& environment_;
-  ByteCount disk_free_;
+  std::atomic<ByteCount> disk_free_;
+  std::atomic<bool> is_due_{false};
   unsigned reserved_percent_;
   Instant last_check_{0};
   std::uint64_t bytes_since_check_ = 0;

@@ -78,6 +78,7 @@ class DirectorySpool final : public Spool {
     return static_cast<PartitionId>(shard.value() % partitions_active_);
   }
   bool has_room(Space space) const override;
+  void set_disk_free(ByteCount bytes) override;
   std::unique_ptr<IncomingBody> begin_body(Shard& shard, MessageId id) override;
   Task<Result<AcceptedMessage>> accept(Shard& shard, NewMessage message) override;
   Task<Result<StoredEnvelope>> read(Shard& shard, EnvelopeKey key, ReadBody body) override;
@@ -162,6 +163,12 @@ bool DirectorySpool::has_room(Space space) const {
     if (!partitions_[id]->committer().has_room(space)) return false;
   }
   return true;
+}
+
+void DirectorySpool::set_disk_free(ByteCount bytes) {
+  for (const auto& partition : partitions_) {
+    if (partition != nullptr) partition->committer().set_disk_free(bytes);
+  }
 }
 
 std::unique_ptr<IncomingBody> DirectorySpool::begin_body(Shard& shard, MessageId id) {

@@ -190,6 +190,8 @@ class Spool {
   // Whether new mail is taken: false at 90 % of the map or below disk_free; for ordinary mail,
   // reserved_percent before that. Cheap; any thread.
   virtual bool has_room(Space space) const = 0;
+  // Another SpoolSettings::disk_free, in a moment. Any thread.
+  virtual void set_disk_free(ByteCount bytes) = 0;
 
   virtual std::unique_ptr<IncomingBody> begin_body(Shard& shard, MessageId id) = 0;
 

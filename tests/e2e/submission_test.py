@@ -274,6 +274,36 @@ def test_a_reload_takes_rights_and_routes_over(submission, certificate, server):
     wait_for(lambda: second.messages, "delivery over the new route")
 
 
+def test_a_reload_takes_the_log_and_the_limits_over(submission, certificate, directory):
+    relaying, _ = submission()
+
+    def reload(log="", **settings):
+        relaying.settings.update(settings)
+        path = relaying.write_config()
+        path.write_text(path.read_text().replace("[log]\n", f"[log]\n{log}\n"))
+        return relaying.command("reload").stdout
+
+    def answer():
+        with log_in(relaying, certificate) as client:
+            client.ehlo()
+            return client.mail("a@acme.example")[0]
+
+    told = reload(f'file = "{directory}/relay.log"\nformat = "json"', disk_free="500TiB")
+    assert "log.file" in told and "limits.disk_free" in told and "restart" not in told
+    wait_for(lambda: answer() == 452, "reception that stops")
+    lines = (directory / "relay.log").read_text().splitlines()
+    assert any(json.loads(line)["event"] == "configuration_reloaded" for line in lines)
+    # A log that cannot be opened changes nothing else either.
+    relaying.settings["disk_free"] = "1MB"
+    path = relaying.write_config()
+    path.write_text(path.read_text().replace("[log]\n", f'[log]\nfile = "{directory}/missing/relay.log"\n'))
+    refused = relaying.command("reload", check=False)
+    assert refused.returncode != 0 and "missing/relay.log" in refused.stderr
+    assert answer() == 452
+    reload()
+    wait_for(lambda: answer() == 250, "reception that goes on")
+
+
 def test_a_wrong_file_changes_nothing(submission, certificate):
     relaying, upstream = submission()
     good = relaying.settings["top"]

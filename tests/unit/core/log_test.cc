@@ -90,6 +90,24 @@ TEST_F(LogTest, ReopensAfterARotation) {
   EXPECT_THAT(lines_of(path()).back(), EndsWith("after"));
 }
 
+TEST_F(LogTest, AnotherLogTakesThePlaceOfTheOneThatIsOpen) {
+  ASSERT_TRUE(open_log(settings()).has_value());
+  const std::string other = directory_.file("other");
+  const auto prepared =
+      prepare_log({.level = LogLevel::warning, .format = LogFormat::json, .file = other});
+  ASSERT_TRUE(prepared.has_value());
+  SLUICE_LOG(info, "before");
+  adopt_log(*prepared);
+  SLUICE_LOG(info, "unwanted");
+  SLUICE_LOG(warning, "after");
+  close_log();
+
+  ASSERT_EQ(lines_of(path()).size(), 1U);
+  EXPECT_THAT(lines_of(path()).front(), EndsWith("before"));
+  ASSERT_EQ(lines_of(other).size(), 1U);
+  EXPECT_THAT(lines_of(other).front(), HasSubstr(R"("event":"after")"));
+}
+
 TEST_F(LogTest, SaysWhichFileCannotBeOpened) {
   const auto opened = open_log({.file = directory_.file("missing/log")});
   ASSERT_FALSE(opened.has_value());

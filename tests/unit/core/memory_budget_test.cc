@@ -26,6 +26,19 @@ TEST(MemoryBudget, RefusesASizeThatWouldWrapAround) {
   EXPECT_FALSE(budget.try_reserve(ByteCount(UINT64_MAX)));
 }
 
+TEST(MemoryBudget, ASmallerLimitWaitsForWhatIsReserved) {
+  MemoryBudget budget(ByteCount(100));
+  EXPECT_TRUE(budget.try_reserve(ByteCount(80)));
+  budget.set_limit(ByteCount(50));
+  EXPECT_EQ(budget.limit(), ByteCount(50));
+  EXPECT_FALSE(budget.try_reserve(ByteCount(1)));
+  budget.release(ByteCount(40));
+  EXPECT_TRUE(budget.try_reserve(ByteCount(10)));
+  EXPECT_FALSE(budget.try_reserve(ByteCount(1)));
+  budget.set_limit(ByteCount(51));
+  EXPECT_TRUE(budget.try_reserve(ByteCount(1)));
+}
+
 TEST(MemoryBudget, StaysExactBetweenThreads) {
   MemoryBudget budget(ByteCount(10));
   std::atomic<int> over = 0;

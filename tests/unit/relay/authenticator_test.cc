@@ -49,7 +49,7 @@ class AuthenticatorTest : public testing::Test {
   AuthenticationResult log_in(const std::string& name, const std::string& password,
                               const std::string& client = "192.0.2.1") {
     open();
-    const auto shard = open_shard();
+    const auto& shard = shards_.emplace_back(open_shard());
     LoginMetrics metrics(shard->metrics());
     Authenticator authenticator({.shard = *shard,
                                  .users = *users_,
@@ -90,6 +90,7 @@ class AuthenticatorTest : public testing::Test {
   std::string path_ = directory_.file("users.toml");
   AuthenticationSettings settings_;
   std::unique_ptr<UserDirectory> users_;
+  std::vector<std::unique_ptr<Shard>> shards_;  // of each login; they outlive the threads
   CredentialCache remembered_{std::chrono::minutes(5)};
   HashWorker hashing_{HashWorkerSettings{.share = 100}};
   std::unique_ptr<LoginLimits> limits_;

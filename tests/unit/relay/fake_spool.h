@@ -36,6 +36,7 @@ class FakeBody final : public spool::IncomingBody {
 class FakeSpool : public spool::Spool {
  public:
   bool is_roomy = true;
+  bool is_ordinary_roomy = true;  // of the rest, when it is roomy
   std::optional<Error> append_failure;
   std::optional<Error> accept_failure;
   std::string body;  // of the last message
@@ -46,7 +47,10 @@ class FakeSpool : public spool::Spool {
 
   void start(Callbacks) override {}
   spool::PartitionId partition_of(ShardId) const override { return 0; }
-  bool has_room(spool::Space) const override { return is_roomy; }
+  bool has_room(spool::Space space) const override {
+    return is_roomy && (is_ordinary_roomy || space == spool::Space::reserved);
+  }
+  void set_disk_free(ByteCount) override {}
   std::unique_ptr<spool::IncomingBody> begin_body(Shard&, spool::MessageId) override {
     return std::make_unique<FakeBody>(body, append_failure);
   }

@@ -62,12 +62,19 @@ Task<void> ask_all(Shard& shard, HashWorker& worker, Checks& checks, Round& roun
   co_return;
 }
 
-Round run(HashWorker& worker, Checks checks) {
-  Round round;
-  const auto shard = open_shard();
-  shard->run(ask_all(*shard, worker, checks, round));
-  return round;
-}
+// A shard that asks, and the worker, whose threads end before it.
+struct Asking {
+  explicit Asking(const HashWorkerSettings& settings) : worker(settings) {}
+
+  Round run(Checks checks) {
+    Round round;
+    shard->run(ask_all(*shard, worker, checks, round));
+    return round;
+  }
+
+  std::unique_ptr<Shard> shard = open_shard();
+  HashWorker worker;
+};
 
 Checks one(PasswordCheck check) {
   Checks checks;
@@ -76,8 +83,7 @@ Checks one(PasswordCheck check) {
 }
 
 CheckOutcome outcome_of(PasswordCheck check) {
-  HashWorker worker(HashWorkerSettings{.share = 100});
-  return run(worker, one(std::move(check))).outcomes.at("it");
+  return Asking({.share = 100}).run(one(std::move(check))).outcomes.at("it");
 }
 
 TEST(HashWorker, TellsRightFromWrong) {
@@ -97,25 +103,24 @@ TEST(HashWorker, NobodyHasNoPassword) {
 
 // The slow one has the lowest rank, so that the others surely meet in the queue behind it.
 TEST(HashWorker, FewerAttemptsGoFirstAndThenTheLatest) {
-  HashWorker worker(HashWorkerSettings{.share = 100});
+  Asking asking({.share = 100});
   Checks checks;
   checks.emplace_back("slow", check_of(hashed_user({"one"}, kSlow), "one", 0));
   checks.emplace_back("many", check_of(hashed_user({"one"}), "one", 5));
   checks.emplace_back("few", check_of(hashed_user({"one"}), "one", 1));
   checks.emplace_back("few_later", check_of(hashed_user({"one"}), "one", 1));
-  EXPECT_THAT(run(worker, std::move(checks)).order,
-              ElementsAre("slow", "few_later", "few", "many"));
+  EXPECT_THAT(asking.run(std::move(checks)).order, ElementsAre("slow", "few_later", "few", "many"));
 }
 
 TEST(HashWorker, AFullQueueGivesUpTheLast) {
-  HashWorker worker(HashWorkerSettings{.share = 100, .queue_max = 2});
+  Asking asking({.share = 100, .queue_max = 2});
   Checks checks;
   checks.emplace_back("slow", check_of(hashed_user({"one"}, kSlow), "one", 0));
   const auto user = hashed_user({"one"});
   for (const std::uint32_t rank : {9U, 8U, 7U, 6U, 10U}) {
     checks.emplace_back(std::to_string(rank), check_of(user, "one", rank));
   }
-  const Outcomes outcomes = run(worker, std::move(checks)).outcomes;
+  const Outcomes outcomes = asking.run(std::move(checks)).outcomes;
   EXPECT_EQ(outcomes.at("slow"), CheckOutcome::right);
   EXPECT_EQ(outcomes.at("9"), CheckOutcome::overloaded);
   EXPECT_EQ(outcomes.at("8"), CheckOutcome::overloaded);
@@ -125,15 +130,15 @@ TEST(HashWorker, AFullQueueGivesUpTheLast) {
 
 // Whoever waits has waited too long here, however fast the worker is.
 TEST(HashWorker, WhatWaitedTooLongIsGivenUp) {
-  HashWorker worker(HashWorkerSettings{.share = 100, .wait_max = Duration(0)});
-  EXPECT_EQ(run(worker, one(check_of(hashed_user({"one"}), "one"))).outcomes.at("it"),
+  Asking asking({.share = 100, .wait_max = Duration(0)});
+  EXPECT_EQ(asking.run(one(check_of(hashed_user({"one"}), "one"))).outcomes.at("it"),
             CheckOutcome::overloaded);
 }
 
 TEST(HashWorker, AClosedOneAnswersAtOnce) {
-  HashWorker worker(HashWorkerSettings{.share = 100});
-  worker.close();
-  EXPECT_EQ(run(worker, one(check_of(hashed_user({"one"}), "one"))).outcomes.at("it"),
+  Asking asking({.share = 100});
+  asking.worker.close();
+  EXPECT_EQ(asking.run(one(check_of(hashed_user({"one"}), "one"))).outcomes.at("it"),
             CheckOutcome::overloaded);
 }
 
@@ -144,13 +149,12 @@ Task<void> ask_and_close(Shard& shard, HashWorker& worker, Checks& checks, Round
 }
 
 TEST(HashWorker, ClosingGivesUpWhoWaits) {
-  HashWorker worker(HashWorkerSettings{.share = 100});
+  Asking asking({.share = 100});
   Checks checks;
   checks.emplace_back("slow", check_of(hashed_user({"one"}, kSlow), "one", 0));
   checks.emplace_back("waits", check_of(hashed_user({"one"}), "one", 1));
   Round round;
-  const auto shard = open_shard();
-  shard->run(ask_and_close(*shard, worker, checks, round));
+  asking.shard->run(ask_and_close(*asking.shard, asking.worker, checks, round));
   EXPECT_EQ(round.outcomes.at("waits"), CheckOutcome::overloaded);
 }
 

@@ -45,6 +45,15 @@ TEST_F(FullTest, RefusesNewMailAndKeepsWhatItHas) {
   }
 }
 
+TEST_F(FullTest, AnotherLimitOfTheDiskCountsWithoutMail) {
+  harness_.spool().set_disk_free(gibibytes(1 << 20));
+  EXPECT_TRUE(
+      SpoolHarness::eventually([this] { return !harness_.spool().has_room(Space::reserved); }));
+  harness_.spool().set_disk_free(ByteCount(0));
+  EXPECT_TRUE(
+      SpoolHarness::eventually([this] { return harness_.spool().has_room(Space::reserved); }));
+}
+
 TEST_F(FullTest, StillRecordsOutcomesAndThenAcceptsAgain) {
   const auto keys = fill(100'000);
   for (const auto& key : keys) ASSERT_TRUE(harness_.record(delivered(key)));

@@ -200,13 +200,12 @@ void check_users(RelayConfig& config, const ConfigNode& document, ConfigProblems
 
 constexpr std::string_view kReferenceIntroduction =
     "Sizes: \"10KB\", \"50MB\", \"1GiB\" (KB is 1000 bytes, KiB is 1024). Durations: \"500ms\",\n"
-    "\"20s\", \"15m\", \"4h\", \"5d\". A list of one may be written without brackets. `restart`: "
-    "a\n"
-    "change takes effect at the next start only; `reload`: a running relay could take it over "
-    "(this\n"
-    "version reads its configuration when it starts). `--set KEY=VALUE` sets any key from the\n"
-    "command line: `--set limits.memory=2GiB --set 'route[0].connections=4'`. `sluice check FILE`\n"
-    "reports everything that is wrong with a file, with line and column.\n";
+    "\"20s\", \"15m\", \"4h\", \"5d\". A list of one may be written without brackets. `reload`:\n"
+    "a running relay takes a change over with SIGHUP or `sluice reload`; `restart`: it takes\n"
+    "effect at the next start only, and so does everything of [[listener]] when an address\n"
+    "comes, goes or moves. `--set KEY=VALUE` sets any key from the command line:\n"
+    "`--set limits.memory=2GiB --set 'route[0].connections=4'`. `sluice check FILE` reports\n"
+    "everything that is wrong with a file, with line and column.\n";
 
 }  // namespace
 

@@ -43,6 +43,20 @@ void look_at_listeners(const RelayConfig& config, ConfigAdvice& advice) {
   }
 }
 
+// Not an error: a tenant may leave while his users stay, and his mail is held then.
+void look_at_users(const RelayConfig& config, ConfigAdvice& advice) {
+  for (std::size_t i = 0; i < config.users.size(); ++i) {
+    const std::string& tenant = config.users[i].tenant;
+    if (tenant.empty()) continue;
+    const auto found = std::ranges::find(config.tenants, tenant, &TenantSettings::name);
+    if (found != config.tenants.end()) continue;
+    advice.warnings.push_back(
+        fmt::format("user[{}].tenant: there is no [[tenant]] with the name {}: mail of the user {} "
+                    "is refused until there is one",
+                    i, quote_config_text(tenant), quote_config_text(config.users[i].name)));
+  }
+}
+
 void look_at_certificates(const RelayConfig& config, WallTime now, ConfigAdvice& advice) {
   for (std::size_t i = 0; i < config.tls.certificates.size(); ++i) {
     const CertificateSettings& files = config.tls.certificates[i];
@@ -61,6 +75,7 @@ void look_at_certificates(const RelayConfig& config, WallTime now, ConfigAdvice&
 ConfigAdvice advise(const RelayConfig& config, WallTime now) {
   ConfigAdvice advice;
   look_at_listeners(config, advice);
+  look_at_users(config, advice);
   look_at_certificates(config, now, advice);
   return advice;
 }

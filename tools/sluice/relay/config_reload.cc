@@ -22,9 +22,6 @@ void keep_fixed(const RelayConfig& running, RelayConfig& config) {
   config.user_file = running.user_file;
   config.authentication = running.authentication;
   config.admin = running.admin;
-  config.log = running.log;
-  config.limits.memory = running.limits.memory;
-  config.limits.disk_free = running.limits.disk_free;
   if (!are_at_same_addresses(running, config)) config.listeners = running.listeners;
 }
 

@@ -75,9 +75,13 @@ HashWorker::HashWorker(const HashWorkerSettings& settings)
 }
 
 HashWorker::~HashWorker() {
-  for (const auto& bench : benches_) bench->worker->stop();
+  stop();
   SLUICE_ASSERT(waiting_.empty(), "the shards that ask end before their worker");
   SLUICE_ASSERT(given_up_.empty(), "the shards that ask end before their worker");
+}
+
+void HashWorker::stop() {
+  for (const auto& bench : benches_) bench->worker->stop();
 }
 
 Task<CheckOutcome> HashWorker::check(Shard& shard, PasswordCheck check) {

@@ -64,6 +64,10 @@ class HashWorker {
   // The relay stops: whoever waits is answered at once, as whoever still comes.
   void close();
 
+  // Ends the threads. Before the shards that asked are destroyed: a thread may still be looking at
+  // the mailbox of the shard that has its answer. Nobody may ask any more.
+  void stop();
+
  private:
   struct Request;
   struct Before {

@@ -94,7 +94,9 @@ Reply Reception::answer_mail(const smtp::ClientInfo& client, const smtp::MailCom
   if (submitter_) {
     const User& user = *submitter_->user;
     if (auto refusal = check_reverse_path(user, command.reverse_path)) return *std::move(refusal);
-    if (user.settings.message_size) bytes_max = user.settings.message_size->value();
+    if (const auto& of_user = user.settings.message_size) {
+      bytes_max = std::min(bytes_max, of_user->value());
+    }
   }
   if (!parts_.spool.has_room(space_of(best_class(submitter_)))) return no_storage();
 
@@ -114,6 +116,8 @@ Reply Reception::answer_mail(const smtp::ClientInfo& client, const smtp::MailCom
                                    .hold = std::nullopt,
                                    .recipients = {},
                                    .recipients_accepted = 0,
+                                   .bytes_max = bytes_max,
+                                   .bytes_received = 0,
                                    .id = std::nullopt,
                                    .body = nullptr,
                                    .granted = {}});
@@ -184,6 +188,10 @@ void Reception::begin_body() {
 Task<Reply> Reception::on_body(std::string_view bytes) {
   if (!has_body_begun()) begin_body();
   transaction_->reservation.release(ByteCount(bytes.size()));
+  transaction_->bytes_received += bytes.size();
+  if (transaction_->bytes_received > transaction_->bytes_max) {
+    co_return message_too_large(transaction_->bytes_max);
+  }
   Passed passed = header_.consume(bytes, additions_);
   co_return co_await append(std::move(passed));
 }

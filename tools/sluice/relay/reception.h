@@ -79,6 +79,8 @@ class Reception final : public smtp::ReceptionHandler {
     std::optional<TenantHold> hold;  // of a submitter with a tenant
     RecipientGroups recipients;
     std::size_t recipients_accepted = 0;
+    std::uint64_t bytes_max = 0;         // of what the client sends, its dots unstuffed
+    std::uint64_t bytes_received = 0;    // of that
     std::optional<spool::MessageId> id;  // from the first byte of the body on
     std::unique_ptr<spool::IncomingBody> body;
     GrantedWishes granted;  // once the header is known

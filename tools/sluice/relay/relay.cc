@@ -22,9 +22,6 @@
 namespace sluice::relay {
 namespace {
 
-// A quarter is kept for reading back, so that outflow never waits for inflow.
-ByteCount read_part_of(ByteCount memory) { return ByteCount(memory.value() / 4); }
-
 Result<void> make_directory(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
@@ -105,8 +102,7 @@ Relay::Relay(std::shared_ptr<const RelayConfig> config, Sockets sockets, Deliver
       listen_sockets_(std::move(sockets.listeners)),
       http_socket_(std::move(sockets.http)),
       control_socket_(std::move(sockets.control)),
-      reception_budget_(config_->limits.memory - read_part_of(config_->limits.memory)),
-      read_budget_(read_part_of(config_->limits.memory)) {
+      memory_(config_->limits.memory) {
   for (const BoundListener& bound : listen_sockets_) {
     addresses_.push_back(bound.socket.endpoint().to_string());
   }
@@ -145,7 +141,7 @@ Result<void> Relay::open_spool() {
                                       .size = config_->spool_size,
                                       .disk_free = config_->limits.disk_free,
                                       .reserved_percent = config_->spool_reserved};
-  auto opened = spool::Spool::open(settings, executor_, reception_budget_, read_budget_);
+  auto opened = spool::Spool::open(settings, executor_, memory_.reception(), memory_.read());
   if (!opened) return std::unexpected(std::move(opened).error().within("spool"));
   spool_ = *std::move(opened);
   restore_tenants();
@@ -163,7 +159,7 @@ Result<void> Relay::start_shards() {
   relay_parts_.reset(new RelayParts{
       .policy = policy_,
       .spool = *spool_,
-      .budget = reception_budget_,
+      .budget = memory_.reception(),
       .dispatchers = DispatcherGroup::make(
           config_, {.spool = *spool_, .shards = *shards_, .tenants = tenants_}, delivery_),
       .logins = logins_.get()});
@@ -188,6 +184,8 @@ void Relay::make_leaders(Shard& first) {
           .dispatchers = *relay_parts_->dispatchers,
           .listener = *listener_,
           .tenants = tenants_,
+          .memory = memory_,
+          .spool = *spool_,
           .logins = logins_.get(),
           .ticket_keys = ticket_keys_,
           .load = load_,
@@ -213,6 +211,7 @@ void Relay::run() {
   signals_->watch([this](int signal) { on_signal(signal); });
   shards_->run([this](Shard& shard) { return run_shard(shard); });
   signals_.reset();
+  if (logins_ != nullptr) logins_->hashing.stop();
   spool_->stop();
   SLUICE_LOG(info, "relay_stopped", {"recipients_queued", spool_->accounting().queued});
   close_log();

@@ -9,7 +9,6 @@
 #include <memory>
 #include <vector>
 
-#include "core/buffer.h"
 #include "core/executor.h"
 #include "core/http_server.h"
 #include "core/shard_group.h"
@@ -19,6 +18,7 @@
 #include "relay/lifecycle.h"
 #include "relay/listener.h"
 #include "relay/logins.h"
+#include "relay/memory_budgets.h"
 #include "relay/reloader.h"
 #include "relay/service_manager.h"
 #include "relay/shard_parts.h"
@@ -75,8 +75,7 @@ class Relay {
   ListenSocket control_socket_;
   std::unique_ptr<SignalWatcher> signals_;
   Executor executor_;
-  MemoryBudget reception_budget_;
-  MemoryBudget read_budget_;
+  MemoryBudgets memory_;
   LoadConfig load_;
   TenantRegistry tenants_;
   std::shared_ptr<tls::TicketKeys> ticket_keys_;

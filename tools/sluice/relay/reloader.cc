@@ -4,8 +4,8 @@
 
 #include "core/assert.h"
 #include "core/completion.h"
-#include "core/log.h"
 #include "core/shard.h"
+#include "relay/open_files_plan.h"
 
 namespace sluice::relay {
 
@@ -41,32 +41,50 @@ Task<Result<ReloadReport>> Reloader::reload(ReloadMode mode) {
 }
 
 Task<Result<ReloadReport>> Reloader::prepare_and_apply(ReloadMode mode) {
-  SLUICE_CO_TRY(wanted, co_await load());
-  PlannedReload planned = plan_reload(*config_, *wanted);
+  SLUICE_CO_TRY(wanted, co_await on_worker(parts_.load));
+  SLUICE_CO_TRY(fitting, plan_open_files(std::move(wanted)));
+  PlannedReload planned = plan_reload(*config_, *fitting);
   if (parts_.logins == nullptr && has_logins(*planned.config)) {
     co_return fail(ErrorCode::unsupported,
                    "no listener had AUTH when the relay started: restart it to let clients log in");
   }
   SLUICE_CO_TRY(policy, ReceptionPolicy::make(planned.config, parts_.tenants, parts_.ticket_keys));
   if (mode == ReloadMode::dry_run) co_return std::move(planned.report);
+  SLUICE_CO_TRY(log, co_await prepare_log_of(*planned.config));
   auto applied = co_await apply(planned.config, std::move(policy));
   if (!applied) co_return std::unexpected(std::move(applied).error());
+  if (log != nullptr) {
+    const std::function<bool()> adopt = [log] {
+      adopt_log(log);
+      return true;
+    };
+    co_await on_worker(adopt);
+  }
   planned.report.is_applied = true;
   co_return std::move(planned.report);
 }
 
-// One step of a worker that lives until the next reload.
-Task<Reloader::Loaded> Reloader::load() {
+// One step of a worker that lives until the next one is needed.
+template <typename T>
+Task<T> Reloader::on_worker(std::function<T()> function) {
   stop();
-  Completion<Loaded> done(parts_.shard);
-  auto read = [&done, read_files = parts_.load, post = parts_.post, is_done = false]() mutable {
+  Completion<T> done(parts_.shard);
+  auto step = [&done, &function, post = parts_.post, is_done = false]() mutable {
     if (std::exchange(is_done, true)) return Instant::far_future();
-    auto loaded = std::make_shared<Loaded>(read_files());
-    post([&done, loaded] { done.complete(std::move(*loaded)); });
+    auto value = std::make_shared<T>(function());
+    post([&done, value] { done.complete(std::move(*value)); });
     return Instant::far_future();
   };
-  worker_ = executor_.start("reload", std::move(read));
+  worker_ = executor_.start("reload", std::move(step));
   co_return co_await done.wait();
+}
+
+Task<Result<Reloader::NewLog>> Reloader::prepare_log_of(const RelayConfig& config) {
+  if (config.log == config_->log) co_return NewLog();
+  const std::function<Result<NewLog>()> prepare = [&config] { return prepare_log(config.log); };
+  auto prepared = co_await on_worker(prepare);
+  if (!prepared) co_return std::unexpected(std::move(prepared).error().within("log.file"));
+  co_return prepared;
 }
 
 Task<Result<void>> Reloader::apply(std::shared_ptr<const RelayConfig> config,
@@ -88,13 +106,19 @@ Task<Result<void>> Reloader::apply(std::shared_ptr<const RelayConfig> config,
   auto adopted = co_await parts_.shards.ask_all(parts_.shard, adopt);
   if (!adopted) co_return std::unexpected(std::move(adopted).error());
   parts_.dispatchers.publish(plan);
-  parts_.listener.set_limits(config->listeners);
+  set_limits(*config);
   policy->tell_tenants(parts_.tenants);
   parts_.shards.tell_all(parts_.shard,
                          [](ShardPart& part) { part.dispatcher().release_tenants(); });
   config_ = std::move(config);
   policy_ = std::move(policy);
   co_return Result<void>();
+}
+
+void Reloader::set_limits(const RelayConfig& config) {
+  parts_.listener.set_limits(config.listeners);
+  parts_.memory.set_limit(config.limits.memory);
+  parts_.spool.set_disk_free(config.limits.disk_free);
 }
 
 Result<void> Reloader::replace_users(const RelayConfig& config) {

@@ -1,19 +1,21 @@
 // Reloader: takes a new configuration over while the relay runs.
 //
-// The files are read by a worker, since that may block. Everything that can fail is made before
-// anything changes: certificates, users, the plan of routes. Then sessions that begin go by the new
-// policy, envelopes by the new routes; sessions in progress end under the old one. A wrong file
-// changes nothing. One reload at a time. Lives on shard 0.
+// The files are read by a worker, since that may block; it opens another log, too. Everything that
+// can fail is made before anything changes: certificates, users, the plan of routes. Then sessions
+// that begin go by the new policy, envelopes by the new routes; sessions in progress end under the
+// old one. A wrong file changes nothing. One reload at a time. Lives on shard 0.
 #pragma once
 
 #include <functional>
 #include <memory>
 
 #include "core/executor.h"
+#include "core/log.h"
 #include "core/task.h"
 #include "relay/config_reload.h"
 #include "relay/listener.h"
 #include "relay/logins.h"
+#include "relay/memory_budgets.h"
 #include "relay/reception_policy.h"
 #include "relay/shard_parts.h"
 #include "relay/tenant.h"
@@ -30,6 +32,8 @@ class Reloader {
     DispatcherGroup& dispatchers;
     Listener& listener;
     TenantRegistry& tenants;
+    MemoryBudgets& memory;
+    spool::Spool& spool;
     Logins* logins;  // null: no listener had AUTH at the start
     std::shared_ptr<tls::TicketKeys> ticket_keys;
     std::function<Result<std::shared_ptr<const RelayConfig>>()> load;  // on a worker
@@ -48,10 +52,15 @@ class Reloader {
 
  private:
   using Loaded = Result<std::shared_ptr<const RelayConfig>>;
+  using NewLog = std::shared_ptr<PreparedLog>;  // null: the log stays as it is
   Task<Result<ReloadReport>> prepare_and_apply(ReloadMode mode);
-  Task<Loaded> load();
+  // What the function returned, on a thread of its own.
+  template <typename T>
+  Task<T> on_worker(std::function<T()> function);
+  Task<Result<NewLog>> prepare_log_of(const RelayConfig& config);
   Task<Result<void>> apply(std::shared_ptr<const RelayConfig> config,
                            std::shared_ptr<const ReceptionPolicy> policy);
+  void set_limits(const RelayConfig& config);
   Result<void> replace_users(const RelayConfig& config);
 
   Parts parts_;

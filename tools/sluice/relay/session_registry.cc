@@ -14,20 +14,29 @@ namespace {
 // From the connection to the end of the handshake, where TLS is implicit.
 constexpr Duration kHandshakeMax = std::chrono::seconds(60);
 
-// STARTTLS under the certificates of one policy.
+// STARTTLS under the certificates of one policy; implicit TLS alike.
 class StreamUpgrade final : public smtp::TlsUpgrade {
  public:
-  StreamUpgrade(tls::SecurableStream& stream, std::shared_ptr<const tls::ServerContext> context)
-      : stream_(stream), context_(std::move(context)) {}
+  StreamUpgrade(tls::SecurableStream& stream, std::shared_ptr<const tls::ServerContext> context,
+                ReceptionMetrics& metrics)
+      : stream_(stream), context_(std::move(context)), metrics_(metrics) {}
 
   void discard_received() override { stream_.discard_received(); }
   Task<Result<tls::ConnectionFacts>> secure(Deadline deadline) override {
-    return stream_.secure(context_, deadline);
+    auto facts = co_await stream_.secure(context_, deadline);
+    if (!facts) {
+      metrics_.tls_failures.add();
+      co_return facts;
+    }
+    metrics_.tls_handshakes.add();
+    if (facts->is_resumed) metrics_.tls_resumptions.add();
+    co_return facts;
   }
 
  private:
   tls::SecurableStream& stream_;
   std::shared_ptr<const tls::ServerContext> context_;
+  ReceptionMetrics& metrics_;
 };
 
 }  // namespace
@@ -67,10 +76,9 @@ Task<void> SessionRegistry::serve(NewConnection connection) {
 
 Task<bool> SessionRegistry::secure(tls::SecurableStream& stream, const ReceptionPolicy& policy,
                                    smtp::ClientInfo& client) {
-  auto facts =
-      co_await stream.secure(policy.tls(), Deadline::in(parts_.shard.clock(), kHandshakeMax));
+  StreamUpgrade upgrade(stream, policy.tls(), parts_.metrics);
+  auto facts = co_await upgrade.secure(Deadline::in(parts_.shard.clock(), kHandshakeMax));
   if (!facts) {
-    parts_.metrics.tls_failures.add();
     SLUICE_LOG(info, "tls_failed", {"client", client.peer.to_string()},
                {"error", facts.error().sentence()});
     co_return false;
@@ -81,7 +89,7 @@ Task<bool> SessionRegistry::secure(tls::SecurableStream& stream, const Reception
 
 Task<void> SessionRegistry::converse(tls::SecurableStream& stream, Reception& reception,
                                      smtp::ClientInfo client) {
-  StreamUpgrade upgrade(stream, reception.policy().tls());
+  StreamUpgrade upgrade(stream, reception.policy().tls(), parts_.metrics);
   const smtp::ServerSession::Parts session_parts{
       .shard = parts_.shard,
       .settings = reception.settings(),
