@@ -89,6 +89,7 @@ class MailLedger {
     reply_patience_ = reply;
     outcome_patience_ = outcome;
   }
+  Duration outcome_patience() const { return outcome_patience_; }
 
   // Recipients that were promised, and have neither been delivered nor refused.
   std::uint64_t unresolved() const;

@@ -81,6 +81,7 @@ bool Socket::is_peer_gone() const {
 void Socket::fail(int error) {
   if (error_ != 0 || state_ == State::closed) return;
   error_ = error;
+  network_.note_left(number_);
   notify();
 }
 
@@ -92,6 +93,7 @@ void Socket::close() {
     network_.send_end(*this, is_reset ? ECONNRESET : 0);
   }
   state_ = State::closed;
+  network_.note_left(number_);
   on_change = nullptr;
   scheduler().after(Duration(0), [&net = network_, number = number_] { net.forget(number); });
 }
@@ -199,6 +201,13 @@ Socket& SimulatedNetwork::open(Side side, const Endpoint& local) {
 Socket* SimulatedNetwork::find(int number) {
   const auto found = sockets_.find(number);
   return found == sockets_.end() ? nullptr : found->second.get();
+}
+
+void SimulatedNetwork::note_left(int number) { left_at_.try_emplace(number, scheduler().now()); }
+
+std::optional<Instant> SimulatedNetwork::left_at(int number) const {
+  const auto found = left_at_.find(number);
+  return found == left_at_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void SimulatedNetwork::forget(int number) { sockets_.erase(number); }

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -123,6 +124,8 @@ class SimulatedNetwork {
 
   Socket& open(Side side, const Endpoint& local);
   Socket* find(int number);
+  // When that end closed, or felt that the connection is broken; nothing: it has not.
+  std::optional<Instant> left_at(int number) const;
   // Ends in is_connected() or error(), or in neither while the host cannot be reached.
   void connect(Socket& socket, const Endpoint& remote);
 
@@ -155,10 +158,12 @@ class SimulatedNetwork {
   void answer_connect(int number);
   void send_end(Socket& socket, int error);
   void forget(int number);
+  void note_left(int number);
 
   NetworkSettings settings_;
   int numbers_ = 1'000'000;  // far from descriptors of files
   std::map<int, std::unique_ptr<Socket>> sockets_;
+  std::map<int, Instant> left_at_;
   std::map<int, std::unique_ptr<NetworkListener>> listeners_;
   std::map<IpAddress, std::int64_t> isolated_until_;
 };

@@ -31,18 +31,12 @@ constexpr std::uint64_t kStepsMax = 20'000'000;
 // The budgets of a relay are its own; whether anything is charged to them at its end is asked here.
 // An explicit instantiation may name a private member ([temp.spec] of the standard), and nothing
 // else may.
-template <class Name, MemoryBudget relay::Relay::* kBudget>
+template <relay::MemoryBudgets relay::Relay::* kBudgets>
 struct BudgetAccess {
-  friend const MemoryBudget& budget_of(const relay::Relay& relay, Name) { return relay.*kBudget; }
+  friend relay::MemoryBudgets& budgets_of(relay::Relay& relay) { return relay.*kBudgets; }
 };
-struct ReceptionBudget {
-  friend const MemoryBudget& budget_of(const relay::Relay& relay, ReceptionBudget);
-};
-struct ReadBudget {
-  friend const MemoryBudget& budget_of(const relay::Relay& relay, ReadBudget);
-};
-template struct BudgetAccess<ReceptionBudget, &relay::Relay::reception_budget_>;
-template struct BudgetAccess<ReadBudget, &relay::Relay::read_budget_>;
+relay::MemoryBudgets& budgets_of(relay::Relay& relay);
+template struct BudgetAccess<&relay::Relay::memory_>;
 
 // A crash leaves the files as the last commit left them; the locks were the process's.
 void copy_spool(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -119,8 +113,8 @@ void Simulation::start_relay() {
     });
     if (relay) {
       (*relay)->run();
-      check_memory(budget_of(**relay, ReceptionBudget()), "in reception");
-      check_memory(budget_of(**relay, ReadBudget()), "read back");
+      check_memory(budgets_of(**relay).reception(), "in reception");
+      check_memory(budgets_of(**relay).read(), "read back");
       relay->reset();
     } else {
       note_problem("the relay did not open: " + relay.error().sentence());

@@ -91,7 +91,8 @@ bool UpstreamHost::Conversation::take_command() {
   end.consume(length + 2);
   const bool is_ahead = !end.readable().empty() && !line.starts_with("BDAT");
   const bool may_be = is_extended_ && settings_.offers_pipelining;
-  if (is_ahead && !may_be) ledger_.note_problem("commands were sent ahead, unasked: " + line);
+  if (is_ahead && !may_be && is_trusted_)
+    ledger_.note_problem("commands were sent ahead, unasked: " + line);
   act_on(line);
   return true;
 }
@@ -150,8 +151,10 @@ void UpstreamHost::Conversation::act_on(std::string_view line) {
   if (verb == "MAIL") return mail(path_in(argument));
   if (verb == "RCPT") return recipient(path_in(argument));
   if (verb == "DATA") return data();
-  // What follows garbage that could be taken for another reply is the host's own fault.
-  if (is_trusted_) ledger_.note_problem(fmt::format("a host did not understand: {}", line));
+  // What follows garbage that could be taken for another reply is the host's own fault: a body, for
+  // one, where it never said 354. Answers to that would belong to nothing.
+  if (!is_trusted_) return close();
+  ledger_.note_problem(fmt::format("a host did not understand: {}", line));
   answer({.code = 500, .status = "5.5.1", .text = "what?"});
 }
 
@@ -195,7 +198,7 @@ void UpstreamHost::Conversation::mail(std::string_view path) {
 void UpstreamHost::Conversation::refuse_sender(std::string_view path,
                                                const UpstreamReply& refusal) {
   refused_ = ledger_.message_of(path);
-  if (refused_) ledger_.note_sender_refused(*refused_);
+  if (refused_ && !socket()->is_peer_gone()) ledger_.note_sender_refused(*refused_);
   answer(refusal);
 }
 
@@ -213,7 +216,8 @@ void UpstreamHost::Conversation::recipient(std::string_view path) {
   if (accepted() >= settings_.recipients_max) {
     return answer({.code = 452, .status = "4.5.3", .text = "too many recipients"});
   }
-  if (message) ledger_.note_attempted(*message, path);
+  // A relay that is gone sent this before what it has done since.
+  if (message && !socket()->is_peer_gone()) ledger_.note_attempted(*message, path);
   if (message && is_refused()) {
     recipients_.push_back({std::string(path), true});
     refusals_.push_back(note_ending(*message, path, false));
@@ -422,9 +426,11 @@ void UpstreamHost::Conversation::reset() {
   network().cut(*end);
 }
 
-bool UpstreamHost::Conversation::has_relay_left() const {
-  const Socket* const end = network().find(relay_end_);
-  return end == nullptr || end->is_closed() || end->error() != 0;
+// Long enough ago for the outcomes that the relay had then to be durable.
+bool UpstreamHost::Conversation::is_over() const {
+  if (!is_over_) return false;
+  const auto left = network().left_at(relay_end_);
+  return left && *left + ledger_.outcome_patience() < scheduler().now();
 }
 
 void UpstreamHost::Conversation::note_crash(std::size_t depth) {

@@ -23,8 +23,9 @@ class UpstreamHost::Conversation {
   void greet();
   void reset();
   void note_crash(std::size_t depth);
-  // On both ends: a relay that cannot hear that we left still has its last messages in flight.
-  bool is_over() const { return is_over_ && has_relay_left(); }
+  // On both ends: a relay that cannot hear that we left still has its last messages in flight, and
+  // one that has just heard it has not yet stored how they ended.
+  bool is_over() const;
 
  private:
   enum class Mode : std::uint8_t { command, text, chunk };
@@ -36,7 +37,6 @@ class UpstreamHost::Conversation {
     EndingId ending;
     std::uint64_t offset;
   };
-  bool has_relay_left() const;
   Socket* socket() const { return is_over_ ? nullptr : network().find(socket_); }
   void on_change();
   void note_known();
