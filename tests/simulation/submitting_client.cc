@@ -17,6 +17,9 @@ namespace {
 constexpr std::size_t kChunkBytesMax = 40'000;
 constexpr std::size_t kPendingMax = 8;  // messages sent ahead of their replies
 constexpr std::uint64_t kTooLarge = 60'000'000;
+// Then a client gives a message up. Where memory is short it would send its largest ones at once
+// again, thousands of times: two seeds took minutes for that.
+constexpr unsigned kAttemptsMax = 50;
 
 // RFC 5321 §4.5.2: a line that begins with a dot gets one more.
 std::string stuffed(std::string_view body) {
@@ -50,6 +53,7 @@ void SubmittingClient::connect() {
   SLUICE_ASSERT(socket_ == nullptr, "a client has one connection");
   ++activity_;
   output_.clear();
+  output_sent_ = 0;
   commands_.clear();
   expected_.clear();
   expected_.push_back({.bytes = {}, .step = Step::greeting});
@@ -147,6 +151,7 @@ void SubmittingClient::end_message(std::uint64_t number, Told told) {
 }
 
 void SubmittingClient::plan_again(PlannedMessage planned) {
+  if (++planned.attempts >= kAttemptsMax) return;
   planned.course = Course::whole;
   plan_.push_back(std::move(planned));
 }
@@ -290,7 +295,10 @@ void SubmittingClient::go_on() {
 
 void SubmittingClient::flush() {
   if (socket_ == nullptr || output_.empty()) return;
-  output_.erase(0, socket_->send(output_));
+  output_sent_ += socket_->send(std::string_view(output_).substr(output_sent_));
+  if (output_sent_ < output_.size()) return;
+  output_.clear();
+  output_sent_ = 0;
 }
 
 // What has no reply yet may or may not have been accepted, if it was whole.

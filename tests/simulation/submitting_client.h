@@ -36,6 +36,7 @@ struct PlannedMessage {
   std::vector<std::string> domains;
   std::size_t bytes;
   Course course = Course::whole;
+  unsigned attempts = 0;
 };
 
 struct ClientSettings {
@@ -113,7 +114,8 @@ class SubmittingClient {
   std::deque<Command> commands_;  // to be sent
   std::deque<Command> expected_;  // sent, without a reply
   std::string output_;
-  std::uint64_t activity_ = 0;  // grows with every reply and connection
+  std::size_t output_sent_ = 0;  // of output_
+  std::uint64_t activity_ = 0;   // grows with every reply and connection
 };
 
 }  // namespace sluice::simulation
