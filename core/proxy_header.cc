@@ -87,7 +87,8 @@ std::uint16_t number_at(std::string_view bytes, std::size_t index) {
 IpAddress address_at(std::string_view bytes, Family family, std::size_t index) {
   std::array<std::uint8_t, 16> address{};
   if (family == Family::ipv4) {
-    return IpAddress::v4(std::uint32_t{number_at(bytes, index)} << 16 | number_at(bytes, index + 2));
+    return IpAddress::v4(std::uint32_t{number_at(bytes, index)} << 16 |
+                         number_at(bytes, index + 2));
   }
   for (std::size_t i = 0; i < address.size(); ++i) address[i] = byte_at(bytes, index + i);
   return IpAddress::from_bytes(address);
@@ -124,9 +125,9 @@ Result<void> check_extensions(std::string_view header, std::size_t at) {
       return fail(ErrorCode::syntax, "an extension of a PROXY header is cut off");
     }
     if (byte_at(header, at) == kChecksumType) {
-      const bool is_right = length == 4 && (std::uint32_t{number_at(header, value)} << 16 |
-                                            number_at(header, value + 2)) ==
-                                               checksum_of(header, value);
+      const bool is_right =
+          length == 4 && (std::uint32_t{number_at(header, value)} << 16 |
+                          number_at(header, value + 2)) == checksum_of(header, value);
       if (!is_right) return fail(ErrorCode::syntax, "the checksum of a PROXY header is wrong");
     }
     at = value + length;
@@ -190,8 +191,7 @@ bool begins_proxy_header(std::string_view received) {
   return received.starts_with(kLineStart) || received.starts_with(kSignature);
 }
 
-Task<Result<ProxyHeader>> read_proxy_header(Stream& stream, Deadline deadline,
-                                            const Clock& clock) {
+Task<Result<ProxyHeader>> read_proxy_header(Stream& stream, Deadline deadline, const Clock& clock) {
   while (true) {
     SLUICE_CO_TRY(header, parse_proxy_header(stream.received()));
     if (header) {

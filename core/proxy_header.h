@@ -1,5 +1,5 @@
-// ProxyHeader: for whom a proxy connected, in the first bytes of its connection: the PROXY protocol,
-// versions 1 (text) and 2 (binary), as HAProxy specifies them in doc/proxy-protocol.txt.
+// ProxyHeader: for whom a proxy connected, in the first bytes of its connection: the PROXY
+// protocol, versions 1 (text) and 2 (binary), as HAProxy specifies them in doc/proxy-protocol.txt.
 //
 // It believes what it reads: who may announce a client is the listener's matter. Of the extensions
 // of version 2 only the checksum is looked at. Parsing is pure; reading is on the stream's shard.

@@ -9,6 +9,7 @@ import pytest
 from load import Load, Sink
 from relay import Relay, route
 from scripted_server import ScriptedServer
+from submission import listener, make_certificate, top
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -82,3 +83,21 @@ def load(directory):
     yield make
     for one in made:
         one.program.kill()
+
+
+@pytest.fixture
+def certificate(directory):
+    """The file of a certificate for 127.0.0.1 that signs itself; its key is beside it."""
+    return make_certificate(directory)
+
+
+@pytest.fixture
+def submission(relay, server, directory, certificate):
+    """A relay for submission, and what is behind it: submission(tls=..., tenant=..., user=...)."""
+
+    def make(tls="required", tenant="", user="", more=""):
+        upstream = server()
+        relaying = relay(upstream.address, top=top(directory, tenant, user), listener=listener(tls) + more)
+        return relaying, upstream
+
+    return make

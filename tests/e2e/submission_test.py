@@ -9,81 +9,9 @@ import subprocess
 import pytest
 
 from programs import SLUICE
+from submission import PASSWORD, context, listener, log_in, message, plain, send, top
 from waiting import wait_for
 from wire import Wire
-
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def certificate(directory):
-    """A key and a certificate for 127.0.0.1 that signs itself."""
-    done = subprocess.run(
-        ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-days", "90", "-subj", "/CN=relay.example", "-addext", "subjectAltName=DNS:relay.example,IP:127.0.0.1",
-         "-out", directory / "cert.pem", "-keyout", directory / "key.pem"],
-        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stderr
-    return directory / "cert.pem"
-
-
-def top(directory, tenant="", user=""):
-    """The tables of a relay that has one tenant and one user."""
-    (directory / "password").write_text(PASSWORD)
-    return f"""
-[tls]
-certificates = [{{ certificate = "{directory}/cert.pem", key = "{directory}/key.pem" }}]
-[[tenant]]
-name = "acme"
-{tenant}
-[[user]]
-name = "apikey"
-password = {{ file = "{directory}/password" }}
-tenant = "acme"
-senders = ["*@acme.example"]
-{user}
-[authentication]
-failure_delay = "0ms"
-"""
-
-
-def listener(tls="required"):
-    return f'tls = "{tls}"\nauth = "required"\nrelay_networks = []'
-
-
-def context(certificate):
-    return ssl.create_default_context(cafile=certificate)
-
-
-def plain(user, password):
-    return "AUTH PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode()
-
-
-@pytest.fixture
-def submission(relay, server, directory, certificate):
-    """A relay for submission, and what is behind it: submission(tls=..., tenant=..., user=...)."""
-
-    def make(tls="required", tenant="", user=""):
-        upstream = server()
-        relaying = relay(upstream.address, top=top(directory, tenant, user), listener=listener(tls))
-        return relaying, upstream
-
-    return make
-
-
-def log_in(relaying, certificate, password=PASSWORD):
-    client = smtplib.SMTP("127.0.0.1", relaying.port, timeout=60)
-    client.starttls(context=context(certificate))
-    client.login("apikey", password)
-    return client
-
-
-def message(sender="news@acme.example", extra=""):
-    return f"From: News <{sender}>\r\n{extra}Subject: hello\r\n\r\nbody\r\n"
-
-
-def send(client, sender="news@acme.example", recipients=("b@example.net",), extra=""):
-    return client.sendmail(sender, list(recipients), message(sender, extra))
 
 
 def test_a_user_submits_over_starttls(submission, certificate):
@@ -97,21 +25,8 @@ def test_a_user_submits_over_starttls(submission, certificate):
     assert b"Date: " in content and b"Message-ID: <" in content
 
 
-def answers_in_tls(relaying, certificate):
-    try:
-        smtplib.SMTP_SSL("127.0.0.1", relaying.port, timeout=60, context=context(certificate)).quit()
-        return True
-    except OSError:
-        return False
-
-
-def test_a_user_submits_over_implicit_tls(relay, server, directory, certificate):
-    upstream = server()
-    relaying = relay(upstream.address, top=top(directory), listener=listener("starttls"))
-    relaying.stop()
-    relaying.settings["listener"] = listener("implicit")
-    relaying.answers = lambda: answers_in_tls(relaying, certificate)
-    relaying.start()
+def test_a_user_submits_over_implicit_tls(submission, certificate):
+    relaying, upstream = submission("implicit")
     with smtplib.SMTP_SSL("127.0.0.1", relaying.port, timeout=60, context=context(certificate)) as client:
         client.login("apikey", PASSWORD)
         send(client)

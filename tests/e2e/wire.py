@@ -22,9 +22,14 @@ class Reply:
 
 
 class Wire:
-    def __init__(self, port, address="127.0.0.1"):
-        self.socket = socket.create_connection((address, port), timeout=PATIENCE_SECONDS)
+    def __init__(self, port, address="127.0.0.1", source="", first=b"", tls=None):
+        """`first`: what is sent before anything else; `tls`: a context for TLS from the first byte."""
+        self.socket = socket.create_connection((address, port), timeout=PATIENCE_SECONDS,
+                                               source_address=(source, 0) if source else None)
+        self.socket.sendall(first)
         self.buffer = b""
+        if tls is not None:
+            self.secure(tls)
         self.greeting = self.reply()
 
     def __enter__(self):
@@ -35,6 +40,10 @@ class Wire:
 
     def send(self, data):
         self.socket.sendall(data)
+
+    def secure(self, context):
+        """The handshake of TLS, on either side of a STARTTLS or at once."""
+        self.socket = context.wrap_socket(self.socket, server_hostname="127.0.0.1")
 
     def reply(self):
         lines = []

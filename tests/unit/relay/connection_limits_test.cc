@@ -105,5 +105,29 @@ TEST(ConnectionLimits, TakeNewNumbersAndKeepWhatIsOpen) {
   EXPECT_EQ(limits.open_connections(0), 1U);
 }
 
+// A proxy is an address that has no limit of its own; the listener's holds for it.
+TEST_F(ConnectionLimitsTest, AProxysConnectionsCountForTheListener) {
+  EXPECT_EQ(limits_.admit_proxy(0), Admission::welcome);
+  EXPECT_EQ(limits_.admit_proxy(0), Admission::welcome);
+  EXPECT_EQ(limits_.admit_proxy(0), Admission::welcome);
+  EXPECT_EQ(limits_.admit_proxy(0), Admission::too_many_connections);
+  limits_.release(0, std::nullopt, Admission::welcome);
+  limits_.release(0, std::nullopt, Admission::too_many_connections);
+  EXPECT_EQ(limits_.open_connections(0), 2U);
+  EXPECT_EQ(limits_.refusals(), 0U);
+}
+
+TEST_F(ConnectionLimitsTest, AnAnnouncedClientCountsAsIfItHadConnected) {
+  EXPECT_EQ(limits_.admit_proxy(0), Admission::welcome);
+  EXPECT_EQ(limits_.announce(0, kAlice, kNow), Admission::welcome);
+  EXPECT_EQ(limits_.admit(0, kAlice, kNow), Admission::welcome);
+  EXPECT_EQ(limits_.admit_proxy(0), Admission::welcome);
+  EXPECT_EQ(limits_.announce(0, kAlice, kNow), Admission::too_many_from_address);
+  EXPECT_EQ(limits_.open_connections(0), 2U);
+  limits_.release(0, kAlice, Admission::too_many_from_address);
+  limits_.release(0, kAlice, Admission::welcome);
+  EXPECT_EQ(limits_.admit(0, kAlice, kNow), Admission::welcome);
+}
+
 }  // namespace
 }  // namespace sluice::relay

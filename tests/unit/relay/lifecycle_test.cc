@@ -83,8 +83,9 @@ using Script = Task<void> (*)(LifecycleWorld&);
 Task<void> run_part(Shard& shard, LifecycleWorld& world, Script script) {
   const ShardId id = shard.id();
   const ShardId first(0);
-  world.parts.put(id, std::make_unique<ShardPart>(shard, world.relay_parts,
-                                                  [](const std::vector<EndedConnection>&) {}));
+  SessionRegistry::Link link{.on_ended = [](const std::vector<EndedConnection>&) {},
+                             .announce = nullptr};
+  world.parts.put(id, std::make_unique<ShardPart>(shard, world.relay_parts, std::move(link)));
   if (id == first) {
     shard.scope().spawn(lead(world));
     shard.scope().spawn(script(world));

@@ -63,13 +63,14 @@ class Client {
 struct RegistryWorld : ReceptionWorld {
   RegistryWorld() { apply_config(); }
 
-  Client connect(Admission admission = Admission::welcome) {
+  Client connect(Admission admission = Admission::welcome, Arrival arrival = Arrival::direct) {
     const SocketPair pair = connected_pair();
     registry.open(NewConnection{.descriptor = pair.second,
                                 .peer = *Endpoint::parse("127.0.0.1:40000"),
                                 .local = listener.address.front(),
                                 .listener = 0,
-                                .admission = admission});
+                                .admission = admission,
+                                .arrival = arrival});
     return Client(*shard, pair.first);
   }
 
@@ -80,10 +81,21 @@ struct RegistryWorld : ReceptionWorld {
     is_finished = true;
   }
 
+  Task<Admission> announce(Announcement announcement) {
+    announced.push_back(announcement.client);
+    co_return announced_admission;
+  }
+
   std::vector<EndedConnection> ended;
-  SessionRegistry registry{parts, [this](std::vector<EndedConnection> connections) {
-                             ended.insert(ended.end(), connections.begin(), connections.end());
-                           }};
+  std::vector<IpAddress> announced;
+  Admission announced_admission = Admission::welcome;
+  SessionRegistry registry{
+      parts,
+      {.on_ended =
+           [this](std::vector<EndedConnection> connections) {
+             ended.insert(ended.end(), connections.begin(), connections.end());
+           },
+       .announce = [this](Announcement announcement) { return announce(announcement); }}};
   TaskScope scope{shard->run_queue()};
   bool is_finished = false;
 };
@@ -126,7 +138,7 @@ Task<void> serve_and_report(RegistryWorld& world) {
   co_await world.finish(later, later);
   EXPECT_EQ(world.ended.size(), 1u);
   if (world.ended.empty()) co_return;
-  EXPECT_EQ(world.ended[0].client.to_string(), "127.0.0.1");
+  EXPECT_EQ(world.ended[0].client, *IpAddress::parse("127.0.0.1"));
   EXPECT_EQ(world.ended[0].listener, 0);
   EXPECT_EQ(world.ended[0].admission, Admission::welcome);
 }
@@ -251,6 +263,107 @@ Task<void> hurry(RegistryWorld& world) {
 }
 
 TEST(SessionRegistry, CutsWhatItWaitsForWhenItHurries) { run_with_registry(hurry); }
+
+// ---- proxies
+
+Task<void> serve_an_announced_client(RegistryWorld& world) {
+  Client client = world.connect(Admission::welcome, Arrival::proxied);
+  co_await client.say("PROXY TCP4 192.0.2.1 198.51.100.2 40000 587\r\n");
+  co_await client.hear("220 relay.example ESMTP");
+  // 192.0.2.1 is in no relay_networks, although the proxy is.
+  co_await client.say("EHLO c\r\nMAIL FROM:<s@example.com>\r\nRCPT TO:<r@example.org>\r\nQUIT\r\n");
+  co_await client.hear_the_end();
+  EXPECT_THAT(client.heard(), HasSubstr("550 5.7.1 Relay access denied"));
+  const Deadline later = world.later();
+  co_await world.finish(later, later);
+  const IpAddress named = *IpAddress::parse("192.0.2.1");
+  EXPECT_THAT(world.announced, testing::ElementsAre(named));
+  EXPECT_EQ(world.ended.size(), 1u);
+  if (world.ended.size() == 1) {
+    EXPECT_EQ(world.ended[0].client, named);
+  }
+}
+
+TEST(SessionRegistry, GoesByTheClientThatAProxyNames) {
+  run_with_registry(serve_an_announced_client);
+}
+
+Task<void> refuse_an_announced_client(RegistryWorld& world) {
+  world.announced_admission = Admission::too_many_from_address;
+  Client client = world.connect(Admission::welcome, Arrival::proxied);
+  co_await client.say("PROXY TCP4 192.0.2.1 198.51.100.2 40000 587\r\n");
+  co_await client.hear_the_end();
+  EXPECT_THAT(client.heard(), StartsWith("421 relay.example"));
+  const Deadline later = world.later();
+  co_await world.finish(later, later);
+  EXPECT_EQ(world.ended.size(), 1u);
+  if (world.ended.size() == 1) {
+    EXPECT_EQ(world.ended[0].admission, Admission::too_many_from_address);
+  }
+}
+
+TEST(SessionRegistry, RefusesAnAnnouncedClientPastItsLimits) {
+  run_with_registry(refuse_an_announced_client);
+}
+
+Task<void> serve_a_hidden_client(RegistryWorld& world) {
+  Client client = world.connect(Admission::welcome, Arrival::proxied);
+  co_await client.say("PROXY UNKNOWN\r\n");
+  co_await client.hear("220 relay.example ESMTP");
+  co_await client.say("EHLO c\r\nMAIL FROM:<s@example.com>\r\nRCPT TO:<r@example.org>\r\nQUIT\r\n");
+  co_await client.hear_the_end();
+  EXPECT_THAT(client.heard(), HasSubstr("550 5.7.1 Relay access denied"));
+  const Deadline later = world.later();
+  co_await world.finish(later, later);
+  EXPECT_THAT(world.announced, testing::IsEmpty());
+  EXPECT_EQ(world.ended.size(), 1u);
+  if (world.ended.size() == 1) {
+    EXPECT_EQ(world.ended[0].client, std::nullopt);
+  }
+}
+
+TEST(SessionRegistry, AProxyThatNamesNobodyMayNotRelay) {
+  run_with_registry(serve_a_hidden_client);
+}
+
+Task<void> refuse_a_proxy_without_header(RegistryWorld& world) {
+  Client client = world.connect(Admission::welcome, Arrival::proxied);
+  co_await client.say("EHLO c\r\n");
+  co_await client.hear_the_end();
+  EXPECT_EQ(client.heard(), "");
+  EXPECT_EQ(world.metrics.proxy_failures.value(), 1u);
+  const Deadline later = world.later();
+  co_await world.finish(later, later);
+}
+
+TEST(SessionRegistry, AProxyMustSayForWhomItConnects) {
+  run_with_registry(refuse_a_proxy_without_header);
+}
+
+Task<void> finish_while_a_proxy_is_silent(RegistryWorld& world) {
+  Client client = world.connect(Admission::welcome, Arrival::proxied);
+  const Deadline now = world.now();
+  co_await world.finish(now, now);
+  co_await client.hear_the_end();
+  EXPECT_EQ(world.ended.size(), 1u);
+}
+
+TEST(SessionRegistry, WaitsForNoSilentProxyAtItsEnd) {
+  run_with_registry(finish_while_a_proxy_is_silent);
+}
+
+Task<void> refuse_a_header_of_anybody(RegistryWorld& world) {
+  Client client = world.connect();
+  co_await client.say("PROXY TCP4 192.0.2.1 198.51.100.2 40000 587\r\n");
+  co_await client.hear_the_end();
+  EXPECT_THAT(client.heard(), HasSubstr("421 4.7.0 relay.example Your address may not announce"));
+  const Deadline later = world.later();
+  co_await world.finish(later, later);
+}
+
+TEST(SessionRegistry, NobodyElseMayAnnounceAClient) {
+  run_with_registry(refuse_a_header_of_anybody);
+}
 
 }  // namespace
 }  // namespace sluice::relay

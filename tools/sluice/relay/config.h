@@ -40,7 +40,8 @@ struct ListenerSettings {
   smtp::AuthPolicy auth = smtp::AuthPolicy::off;
   bool auth_without_tls = false;
   std::optional<std::vector<IpNetwork>>
-      relay_networks;  // unset: loopback, if every address is loopback
+      relay_networks;                          // unset: loopback, if every address is loopback
+  std::vector<IpNetwork> proxy_protocol = {};  // proxies that must announce their clients
   std::uint32_t connections = 20000;
   std::uint32_t connections_per_address = 100;
   std::optional<Rate> connection_rate_per_address = {};  // of clients outside relay_networks

@@ -95,6 +95,10 @@ constexpr auto kListenerKeys = std::tuple{
     key("relay_networks", &ListenerSettings::relay_networks,
         "Clients that may send through this relay; everyone else is refused with 550 5.7.1.")
         .unset("loopback, if every address of the listener is loopback; else nobody"),
+    key("proxy_protocol", &ListenerSettings::proxy_protocol,
+        "Networks of proxies that must announce each client by the PROXY protocol (version 1 or 2) "
+        "within 5 seconds; nobody else may. Rights and limits are those of the announced address.")
+        .unset("nobody"),
     key("connections", &ListenerSettings::connections, range(1, 1'000'000),
         "Connections at a time; beyond it the answer is 421."),
     key("connections_per_address", &ListenerSettings::connections_per_address, range(1, 1'000'000),
@@ -110,7 +114,6 @@ constexpr auto kListenerKeys = std::tuple{
         "becomes CRLF."),
     key("received", &ListenerSettings::received,
         "Whether the Received header names the client's address and name, or hides them."),
-    not_available("proxy_protocol"),
 };
 
 constexpr auto kCertificateKeys = std::tuple{

@@ -39,29 +39,55 @@ bool ConnectionLimits::is_too_often(ListenerCount& listener, const IpAddress& cl
   return !taken;
 }
 
-Admission ConnectionLimits::admit(std::size_t listener, const IpAddress& client, Instant now) {
-  SLUICE_ASSERT(listener < listeners_.size(), "connections come from known listeners");
-  ListenerCount& count = listeners_[listener];
-  const auto known = count.open_by_address.find(client);
-  const std::uint32_t from_address = known == count.open_by_address.end() ? 0 : known->second;
+bool ConnectionLimits::has_too_many(const ListenerCount& listener, const IpAddress& client) {
+  const auto known = listener.open_by_address.find(client);
+  return known != listener.open_by_address.end() && known->second >= listener.per_address_max;
+}
 
-  Admission admission = Admission::welcome;
-  if (count.open >= count.open_max) admission = Admission::too_many_connections;
-  if (from_address >= count.per_address_max) admission = Admission::too_many_from_address;
-  if (admission == Admission::welcome && is_too_often(count, client, now)) {
-    admission = Admission::too_often;
-  }
-  if (admission == Admission::welcome) {
-    ++count.open;
-    ++count.open_by_address[client];
-    return admission;
-  }
+Admission ConnectionLimits::refuse(Admission admission) {
   if (refusals_ >= kRefusalsMax) return Admission::closed;
   ++refusals_;
   return admission;
 }
 
-void ConnectionLimits::release(std::size_t listener, const IpAddress& client, Admission admission) {
+Admission ConnectionLimits::admit(std::size_t listener, const IpAddress& client, Instant now) {
+  SLUICE_ASSERT(listener < listeners_.size(), "connections come from known listeners");
+  ListenerCount& count = listeners_[listener];
+  if (has_too_many(count, client)) return refuse(Admission::too_many_from_address);
+  if (count.open >= count.open_max) return refuse(Admission::too_many_connections);
+  if (is_too_often(count, client, now)) return refuse(Admission::too_often);
+  ++count.open;
+  ++count.open_by_address[client];
+  return Admission::welcome;
+}
+
+Admission ConnectionLimits::admit_proxy(std::size_t listener) {
+  SLUICE_ASSERT(listener < listeners_.size(), "connections come from known listeners");
+  ListenerCount& count = listeners_[listener];
+  if (count.open >= count.open_max) return refuse(Admission::too_many_connections);
+  ++count.open;
+  return Admission::welcome;
+}
+
+Admission ConnectionLimits::announce(std::size_t listener, const IpAddress& client, Instant now) {
+  ListenerCount& count = listeners_[listener];
+  Admission admission = Admission::welcome;
+  if (has_too_many(count, client)) {
+    admission = Admission::too_many_from_address;
+  } else if (is_too_often(count, client, now)) {
+    admission = Admission::too_often;
+  }
+  if (admission == Admission::welcome) {
+    ++count.open_by_address[client];
+    return admission;
+  }
+  SLUICE_ASSERT(count.open > 0, "it was welcome before");
+  --count.open;
+  return refuse(admission);
+}
+
+void ConnectionLimits::release(std::size_t listener, const std::optional<IpAddress>& client,
+                               Admission admission) {
   SLUICE_ASSERT(listener < listeners_.size(), "connections come from known listeners");
   SLUICE_ASSERT(admission != Admission::closed, "a connection closed at once was not counted");
   if (admission != Admission::welcome) {
@@ -72,7 +98,8 @@ void ConnectionLimits::release(std::size_t listener, const IpAddress& client, Ad
   ListenerCount& count = listeners_[listener];
   SLUICE_ASSERT(count.open > 0, "a connection ends once");
   --count.open;
-  const auto known = count.open_by_address.find(client);
+  if (!client) return;
+  const auto known = count.open_by_address.find(*client);
   SLUICE_ASSERT(known != count.open_by_address.end(), "an open connection's address is counted");
   if (--known->second == 0) count.open_by_address.erase(known);
 }

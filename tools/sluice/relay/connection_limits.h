@@ -40,7 +40,12 @@ class ConnectionLimits {
 
   // Counts the connection as what it returns; give every one back, except a closed one.
   [[nodiscard]] Admission admit(std::size_t listener, const IpAddress& client, Instant now);
-  void release(std::size_t listener, const IpAddress& client, Admission admission);
+  // The same for a connection of a proxy, whose client is not known yet.
+  [[nodiscard]] Admission admit_proxy(std::size_t listener);
+  // A proxy named the client of a connection that was welcome. It counts as what this returns.
+  [[nodiscard]] Admission announce(std::size_t listener, const IpAddress& client, Instant now);
+  // `client`: nothing for a connection of a proxy that never named one.
+  void release(std::size_t listener, const std::optional<IpAddress>& client, Admission admission);
 
   std::uint32_t open_connections(std::size_t listener) const { return listeners_[listener].open; }
   std::uint32_t refusals() const { return refusals_; }
@@ -59,7 +64,9 @@ class ConnectionLimits {
     std::optional<RelayPermission> permission = {};
     std::unordered_map<IpAddress, Instant, AddressHash> rate_by_address = {};
   };
-  bool is_too_often(ListenerCount& listener, const IpAddress& client, Instant now);
+  Admission refuse(Admission admission);
+  static bool has_too_many(const ListenerCount& listener, const IpAddress& client);
+  static bool is_too_often(ListenerCount& listener, const IpAddress& client, Instant now);
 
   std::vector<ListenerCount> listeners_;
   std::uint32_t refusals_ = 0;

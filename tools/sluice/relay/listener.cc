@@ -1,5 +1,6 @@
 #include "relay/listener.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/assert.h"
@@ -29,7 +30,20 @@ Listener::Listener(Shard& shard, const RelayConfig& config, std::size_t shard_co
       connections_by_shard_(shard_count, 0),
       last_choice_(shard_count - 1),
       hand_over_(std::move(hand_over)),
-      scope_(shard.run_queue()) {}
+      scope_(shard.run_queue()) {
+  set_limits(config.listeners);
+}
+
+void Listener::set_limits(const std::vector<ListenerSettings>& listeners) {
+  limits_.set(listeners);
+  proxies_.clear();
+  for (const ListenerSettings& listener : listeners) proxies_.push_back(listener.proxy_protocol);
+}
+
+bool Listener::is_proxy(std::uint16_t listener, const IpAddress& peer) const {
+  return std::ranges::any_of(proxies_[listener],
+                             [&peer](const IpNetwork& network) { return network.contains(peer); });
+}
 
 void Listener::start(std::vector<BoundListener> sockets) {
   SLUICE_ASSERT(sockets_.empty(), "start once");
@@ -48,8 +62,10 @@ Task<void> Listener::stop() {
 }
 
 void Listener::on_accepted(const BoundListener& from, const Accepted& accepted) {
+  const bool is_proxied = is_proxy(from.listener, accepted.peer.address);
   const Admission admission =
-      limits_.admit(from.listener, accepted.peer.address, shard_.clock().now());
+      is_proxied ? limits_.admit_proxy(from.listener)
+                 : limits_.admit(from.listener, accepted.peer.address, shard_.clock().now());
   if (admission == Admission::closed) {
     scope_.spawn(close_unanswered(accepted.descriptor));
     return;
@@ -60,7 +76,8 @@ void Listener::on_accepted(const BoundListener& from, const Accepted& accepted) 
                                   .peer = accepted.peer,
                                   .local = from.socket.endpoint(),
                                   .listener = from.listener,
-                                  .admission = admission});
+                                  .admission = admission,
+                                  .arrival = is_proxied ? Arrival::proxied : Arrival::direct});
 }
 
 Task<void> Listener::close_unanswered(int descriptor) {
@@ -85,8 +102,14 @@ void Listener::release(ShardId shard, const std::vector<EndedConnection>& ended)
   SLUICE_ASSERT(connections_by_shard_[shard.value()] >= ended.size(), "a connection ends once");
   connections_by_shard_[shard.value()] -= static_cast<std::uint32_t>(ended.size());
   for (const EndedConnection& connection : ended) {
+    if (connection.admission == Admission::closed) continue;  // when it was announced
     limits_.release(connection.listener, connection.client, connection.admission);
   }
+}
+
+Admission Listener::announce(const Announcement& announcement) {
+  SLUICE_ASSERT(shard_.is_current(), "the listener lives on shard 0");
+  return limits_.announce(announcement.listener, announcement.client, shard_.clock().now());
 }
 
 }  // namespace sluice::relay

@@ -34,21 +34,25 @@ class Listener {
   // Accepts from now on. The sockets are its own until stop() closes them.
   void start(std::vector<BoundListener> sockets);
 
-  // What [[listener]] says of numbers, anew: the same listeners, in the same order.
-  void set_limits(const std::vector<ListenerSettings>& listeners) { limits_.set(listeners); }
+  // What [[listener]] says of numbers and of proxies, anew: the same listeners, in the same order.
+  void set_limits(const std::vector<ListenerSettings>& listeners);
 
   // Stops accepting and closes the sockets: new clients are refused by the kernel.
   Task<void> stop();
 
   void release(ShardId shard, const std::vector<EndedConnection>& ended);
+  // How a proxied connection counts, now that its client is known.
+  Admission announce(const Announcement& announcement);
 
  private:
   void on_accepted(const BoundListener& from, const Accepted& accepted);
   Task<void> close_unanswered(int descriptor);
+  bool is_proxy(std::uint16_t listener, const IpAddress& peer) const;
   ShardId least_loaded();
 
   Shard& shard_;
   ConnectionLimits limits_;
+  std::vector<std::vector<IpNetwork>> proxies_;  // of each [[listener]]
   std::vector<std::uint32_t> connections_by_shard_;
   std::size_t last_choice_;
   HandOver hand_over_;

@@ -30,8 +30,13 @@ spool::Space space_of(MessageClass klass) {
 
 }  // namespace
 
-Reception::Reception(ReceptionParts& parts, std::size_t listener, Admission admission)
-    : parts_(parts), policy_(parts.policy), listener_(listener), admission_(admission) {
+Reception::Reception(ReceptionParts& parts, std::size_t listener, Admission admission,
+                     ClientIdentity identity)
+    : parts_(parts),
+      policy_(parts.policy),
+      listener_(listener),
+      admission_(admission),
+      identity_(identity) {
   SLUICE_ASSERT(admission != Admission::closed, "a connection closed at once has no session");
 }
 
@@ -40,7 +45,8 @@ Reception::~Reception() {
 }
 
 Task<Reply> Reception::on_connect(const smtp::ClientInfo& client) {
-  is_in_relay_networks_ = listener().permission.allows(client.peer.address);
+  is_in_relay_networks_ =
+      identity_ == ClientIdentity::known && listener().permission.allows(client.peer.address);
   if (admission_ == Admission::too_many_from_address) co_return too_many_from_address();
   if (admission_ == Admission::too_many_connections) co_return too_many_connections();
   if (admission_ == Admission::too_often) co_return connects_too_often();

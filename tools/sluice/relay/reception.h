@@ -44,10 +44,14 @@ struct ReceptionParts {
   bool is_stopping = false;                   // new connections are told 421
 };
 
+// Whether it is known who the client is; hidden: a proxy did not say.
+enum class ClientIdentity : std::uint8_t { known, hidden };
+
 class Reception final : public smtp::ReceptionHandler {
  public:
-  // `listener`: position of the client's [[listener]].
-  Reception(ReceptionParts& parts, std::size_t listener, Admission admission);
+  // `listener`: position of the client's [[listener]]. A hidden client is in no relay_networks.
+  Reception(ReceptionParts& parts, std::size_t listener, Admission admission,
+            ClientIdentity identity = ClientIdentity::known);
   ~Reception() override;
 
   const ReceptionPolicy& policy() const { return *policy_; }
@@ -107,6 +111,7 @@ class Reception final : public smtp::ReceptionHandler {
   std::shared_ptr<const ReceptionPolicy> policy_;
   std::size_t listener_;
   Admission admission_;
+  ClientIdentity identity_;
   bool is_in_relay_networks_ = false;
   std::optional<Submitter> submitter_;
   std::uint64_t users_version_ = 0;  // when the submitter was last seen to be current

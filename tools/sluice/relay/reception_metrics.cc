@@ -94,6 +94,8 @@ RejectionReason rejection_reason(const smtp::Reply& reply) {
 ReceptionMetrics::ReceptionMetrics(MetricRegistry& registry)
     : connections(registry.counter("sluice_reception_connections_total",
                                    "Connections accepted from clients.")),
+      proxy_failures(registry.counter("sluice_reception_proxy_failures_total",
+                                      "Connections of proxies that named no client in time.")),
       tls_handshakes(registry.counter("sluice_reception_tls_handshakes_total",
                                       "Handshakes of clients that succeeded.")),
       tls_resumptions(registry.counter("sluice_reception_tls_resumptions_total",

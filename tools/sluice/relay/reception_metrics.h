@@ -49,6 +49,7 @@ struct ReceptionMetrics {
   explicit ReceptionMetrics(MetricRegistry& registry);
 
   Counter& connections;                                // sluice_reception_connections_total
+  Counter& proxy_failures;                             // sluice_reception_proxy_failures_total
   Counter& tls_handshakes;                             // sluice_reception_tls_handshakes_total
   Counter& tls_resumptions;                            // sluice_reception_tls_resumptions_total
   Counter& tls_failures;                               // sluice_reception_tls_failures_total

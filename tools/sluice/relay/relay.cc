@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/assert.h"
+#include "core/completion.h"
 #include "core/log.h"
 #include "core/random.h"
 #include "core/shard.h"
@@ -220,14 +221,28 @@ void Relay::run() {
 Task<void> Relay::run_shard(Shard& shard) {
   const ShardId id = shard.id();
   const ShardId first(0);
-  auto on_ended = [this, &shard, first, id](std::vector<EndedConnection> ended) {
-    parts_->send(shard, first,
-                 [this, id, ended = std::move(ended)] { listener_->release(id, ended); });
-  };
-  parts_->put(id, std::make_unique<ShardPart>(shard, *relay_parts_, std::move(on_ended)));
+  SessionRegistry::Link link{
+      .on_ended =
+          [this, &shard, first, id](std::vector<EndedConnection> ended) {
+            parts_->send(shard, first,
+                         [this, id, ended = std::move(ended)] { listener_->release(id, ended); });
+          },
+      .announce = [this,
+                   &shard](Announcement announcement) { return announce(shard, announcement); }};
+  parts_->put(id, std::make_unique<ShardPart>(shard, *relay_parts_, std::move(link)));
   if (id == first) shard.scope().spawn(lead());
   parts_->send(shard, first, [this] { lifecycle_->on_part_opened(); });
   co_await parts_->at(id).run();
+}
+
+// Shard 0 answers as long as there are sessions.
+Task<Admission> Relay::announce(Shard& shard, Announcement announcement) {
+  Completion<Admission> done(shard);
+  parts_->send(shard, ShardId(0), [this, &done, announcement, asker = shard.id()] {
+    const Admission admission = listener_->announce(announcement);
+    parts_->send(shards_->at(ShardId(0)), asker, [&done, admission] { done.complete(admission); });
+  });
+  co_return co_await done.wait();
 }
 
 Task<void> Relay::lead() {

@@ -57,6 +57,8 @@ class Relay {
   Task<void> reload();
 
   Task<void> run_shard(Shard& shard);
+  // How the connection that a proxy announced on that shard counts.
+  Task<Admission> announce(Shard& shard, Announcement announcement);
   Task<void> lead();  // on shard 0: from the start to the end
   void on_open();
   Task<void> finish_answers();

@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "core/log.h"
+#include "core/proxy_header.h"
 #include "core/shard.h"
 #include "core/socket.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 // From the connection to the end of the handshake, where TLS is implicit.
 constexpr Duration kHandshakeMax = std::chrono::seconds(60);
+// From the connection to the end of a proxy's header.
+constexpr Duration kProxyHeaderMax = std::chrono::seconds(5);
 
 // STARTTLS under the certificates of one policy; implicit TLS alike.
 class StreamUpgrade final : public smtp::TlsUpgrade {
@@ -41,9 +44,9 @@ class StreamUpgrade final : public smtp::TlsUpgrade {
 
 }  // namespace
 
-SessionRegistry::SessionRegistry(ReceptionParts& parts, OnEnded on_ended)
+SessionRegistry::SessionRegistry(ReceptionParts& parts, Link link)
     : parts_(parts),
-      on_ended_(std::move(on_ended)),
+      link_(std::move(link)),
       scope_(parts.shard.run_queue()),
       session_ended_(parts.shard) {}
 
@@ -60,7 +63,45 @@ void SessionRegistry::open(NewConnection connection) {
 Task<void> SessionRegistry::serve(NewConnection connection) {
   tls::SecurableStream stream(
       parts_.shard, adopt_socket(parts_.shard, connection.descriptor, Direction::incoming));
-  Reception reception(parts_, connection.listener, connection.admission);
+  const bool is_direct = connection.arrival == Arrival::direct;
+  Visitor visitor{.connection = connection,
+                  .identity = is_direct ? ClientIdentity::known : ClientIdentity::hidden,
+                  .counted = std::nullopt};
+  if (is_direct) visitor.counted = connection.peer.address;
+  bool is_ready = true;
+  if (!is_direct) is_ready = co_await learn_client(stream, visitor);
+  if (is_ready) co_await receive(stream, visitor);
+  co_await stream.close();
+  note_ended(visitor);
+  session_ended_.notify_all();
+}
+
+Task<bool> SessionRegistry::learn_client(Stream& stream, Visitor& visitor) {
+  NewConnection& connection = visitor.connection;
+  const Clock& clock = parts_.shard.clock();
+  const auto header =
+      co_await read_proxy_header(stream, Deadline::in(clock, kProxyHeaderMax), clock);
+  if (!header) {
+    parts_.metrics.proxy_failures.add();
+    SLUICE_LOG(warning, "proxy_refused", {"proxy", connection.peer.to_string()},
+               {"error", header.error().sentence()},
+               {"meaning", "a peer of listener.proxy_protocol must announce its client"});
+    co_return false;
+  }
+  if (!header->announced || connection.admission != Admission::welcome) co_return true;
+  const Announcement announcement{.client = header->announced->client.address,
+                                  .listener = connection.listener};
+  connection.admission = co_await link_.announce(announcement);
+  visitor.identity = ClientIdentity::known;
+  visitor.counted = announcement.client;
+  connection.peer = header->announced->client;
+  connection.local = header->announced->server;
+  co_return connection.admission != Admission::closed;
+}
+
+Task<void> SessionRegistry::receive(tls::SecurableStream& stream, const Visitor& visitor) {
+  const NewConnection& connection = visitor.connection;
+  Reception reception(parts_, connection.listener, connection.admission, visitor.identity);
   smtp::ClientInfo client{
       .peer = connection.peer, .local = connection.local, .hello = {}, .is_extended = false};
   const auto& settings = reception.policy().listener(connection.listener).settings;
@@ -69,9 +110,6 @@ Task<void> SessionRegistry::serve(NewConnection connection) {
     is_ready = co_await secure(stream, reception.policy(), client);
   }
   if (is_ready) co_await converse(stream, reception, std::move(client));
-  co_await stream.close();
-  note_ended(connection);
-  session_ended_.notify_all();
 }
 
 Task<bool> SessionRegistry::secure(tls::SecurableStream& stream, const ReceptionPolicy& policy,
@@ -108,16 +146,16 @@ Task<void> SessionRegistry::converse(tls::SecurableStream& stream, Reception& re
   parts_.metrics.sessions.add(-1);
 }
 
-void SessionRegistry::note_ended(const NewConnection& connection) {
-  ended_.push_back(EndedConnection{.client = connection.peer.address,
-                                   .listener = connection.listener,
-                                   .admission = connection.admission});
+void SessionRegistry::note_ended(const Visitor& visitor) {
+  ended_.push_back(EndedConnection{.client = visitor.counted,
+                                   .listener = visitor.connection.listener,
+                                   .admission = visitor.connection.admission});
   if (ended_.size() == 1) scope_.spawn(report_ended());
 }
 
 Task<void> SessionRegistry::report_ended() {
   co_await yield(parts_.shard);
-  on_ended_(std::exchange(ended_, {}));
+  link_.on_ended(std::exchange(ended_, {}));
 }
 
 Task<void> SessionRegistry::finish(Deadline transactions, Deadline final_dots) {

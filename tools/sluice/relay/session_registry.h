@@ -2,13 +2,14 @@
 //
 // It opens a session for each connection that the listener hands over, and ends all of them when
 // the relay stops: transactions in progress may finish until a deadline, messages past their final
-// dot always get their answer. Lives on its shard.
+// dot always get their answer. Where a proxy connects, its header comes first. Lives on its shard.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/event.h"
@@ -21,6 +22,9 @@
 
 namespace sluice::relay {
 
+// Who is at the other end: the client, or a proxy that must say first for whom it connected.
+enum class Arrival : std::uint8_t { direct, proxied };
+
 // A connection on its way from the listener to a shard.
 struct NewConnection {
   int descriptor;  // owned by whoever holds this
@@ -28,21 +32,33 @@ struct NewConnection {
   Endpoint local;
   std::uint16_t listener;  // position of its [[listener]]
   Admission admission;
+  Arrival arrival = Arrival::direct;
 };
 
 // What the listener must count back.
 struct EndedConnection {
-  IpAddress client;
+  std::optional<IpAddress> client;  // nothing: of a proxy that named none
   std::uint16_t listener;
   Admission admission;
 };
 
+// Which client a proxy named.
+struct Announcement {
+  IpAddress client;
+  std::uint16_t listener;
+};
+
 class SessionRegistry {
  public:
-  // `on_ended` is given what ended in one turn of the shard's loop.
-  using OnEnded = std::function<void(std::vector<EndedConnection>)>;
+  // The way back to the listener, which counts.
+  struct Link {
+    // Is given what ended in one turn of the shard's loop.
+    std::function<void(std::vector<EndedConnection>)> on_ended;
+    // How the connection counts from now on.
+    std::function<Task<Admission>(Announcement)> announce;
+  };
 
-  SessionRegistry(ReceptionParts& parts, OnEnded on_ended);
+  SessionRegistry(ReceptionParts& parts, Link link);
   ~SessionRegistry();  // asserts finish()
 
   void open(NewConnection connection);
@@ -62,17 +78,26 @@ class SessionRegistry {
     smtp::ServerSession& session;
     TaskScope& conversation;  // of this session alone
   };
+  // A connection, and what is known of its client.
+  struct Visitor {
+    NewConnection connection;
+    ClientIdentity identity;
+    std::optional<IpAddress> counted;  // by whom the listener counts it
+  };
   Task<void> wait_for_sessions(Deadline deadline);
   void cut_transactions();
   Task<void> serve(NewConnection connection);
+  // Puts the client in place of the proxy. False: the connection is only to be closed.
+  Task<bool> learn_client(Stream& stream, Visitor& visitor);
+  Task<void> receive(tls::SecurableStream& stream, const Visitor& visitor);
   Task<bool> secure(tls::SecurableStream& stream, const ReceptionPolicy& policy,
                     smtp::ClientInfo& client);
   Task<void> converse(tls::SecurableStream& stream, Reception& reception, smtp::ClientInfo client);
   Task<void> report_ended();
-  void note_ended(const NewConnection& connection);
+  void note_ended(const Visitor& visitor);
 
   ReceptionParts& parts_;
-  OnEnded on_ended_;
+  Link link_;
   TaskScope scope_;
   Event session_ended_;
   std::list<LiveSession> sessions_;

@@ -22,7 +22,7 @@ std::optional<Authenticator> make_authenticator(Shard& shard, Logins* logins,
 
 }  // namespace
 
-ShardPart::ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::OnEnded on_ended)
+ShardPart::ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::Link listener)
     : shard_(shard),
       spool_(relay.spool),
       ids_(relay.spool.partition_of(shard.id()), shard.id().value(), shard.random()),
@@ -44,7 +44,7 @@ ShardPart::ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::OnE
                        // start.
                        if (!is_delivery_stopping_) dispatcher_->submit(std::move(envelope));
                      }},
-      sessions_(reception_, std::move(on_ended)),
+      sessions_(reception_, std::move(listener)),
       scope_(shard.run_queue()),
       left_(shard) {}
 

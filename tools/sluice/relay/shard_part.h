@@ -29,7 +29,7 @@ struct RelayParts {
 
 class ShardPart {
  public:
-  ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::OnEnded on_ended);
+  ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::Link listener);
   ~ShardPart();
 
   // The shard's main task: delivers until stop_delivery(), then waits for leave().
