@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <string>
 
+#include "spool/environment.h"
+#include "spool/transaction.h"
 #include "spool/verification.h"
 #include "tests/unit/spool/random_work.h"
 #include "tests/unit/spool/write_recorder.h"
@@ -69,6 +71,16 @@ class PowerLossTest : public testing::Test {
     }
     std::ranges::sort(cuts);
     return cuts;
+  }
+  // As an older sluice left it: its number stands in the file. The ledger stays, so that the
+  // comparison finds it again.
+  void become_older() {
+    const auto environment =
+        Environment::open(partition(), harness_.settings.size, Access::read_write);
+    ASSERT_TRUE(environment);
+    const auto transaction = WriteTransaction::begin(**environment);
+    ASSERT_TRUE((*transaction)->put(Table::meta, "format", std::string("\x01\0\0\0", 4)));
+    ASSERT_TRUE((*transaction)->commit());
   }
   // Everything that is wrong with a spool that wakes up with this file.
   std::vector<std::string> problems_of(const std::string& image, Place cut) {
@@ -139,6 +151,27 @@ TEST_F(PowerLossTest, LeavesASpoolThatOpensWhenItHitsTheMakingOfIt) {
   // Moved to its place only when all of it was synced.
   for (const auto& problem : problems_of(disk.after_power_loss(0, chance_), 0))
     ADD_FAILURE() << problem;
+}
+
+// The upgrade is one transaction: before it, or behind it, at every write and sync.
+TEST_F(PowerLossTest, LeavesASpoolThatOpensWhenItHitsTheUpgradeOfAnOlderFormat) {
+  record();
+  become_older();
+  WriteRecorder recorder(file());
+  ASSERT_TRUE(Environment::open(partition(), harness_.settings.size, Access::read_write));
+  const auto events = recorder.events();
+  EXPECT_FALSE(events.empty());
+  DiskReplay disk(recorder.before());
+  for (const auto& event : events) {
+    disk.apply(event);
+    for (const double chance : {0.0, 0.5, 1.0}) {
+      std::filesystem::remove_all(partition());
+      std::filesystem::create_directories(partition());
+      write_file(file(), disk.after_power_loss(chance, chance_));
+      ASSERT_TRUE(Environment::open(partition(), harness_.settings.size, Access::read_write));
+      for (const auto& problem : problems_here(events_.size())) ADD_FAILURE() << problem;
+    }
+  }
 }
 
 TEST_F(PowerLossTest, LeavesASpoolThatOpensWhereItsFileIsEmpty) {
