@@ -7,7 +7,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "core/clock.h"
 #include "spool/entry_lookup.h"
+#include "spool/ledger.h"
 #include "spool/lock_file.h"
 #include "spool/pack.h"
 #include "spool/record.h"
@@ -57,6 +59,7 @@ class PartitionCheck {
   void see_quarantined(const Row& row);
   void see_deferral(const Row& row);
   void see_queue(const Row& row);
+  void see_counter(const Row& row);
   void see_pack(const Row& row);
   void see_part(const Row& row);
   Result<Entry> entry_of(const Reference& reference) const;
@@ -68,6 +71,7 @@ class PartitionCheck {
 
   const Transaction& transaction_;
   VerificationReport& report_;
+  const WallTime now_ = Clock().wall();
   PartitionReport result_;
   std::vector<Reference> references_;
   std::unordered_set<std::uint64_t> packs_needed_;
@@ -90,6 +94,7 @@ Result<PartitionReport> PartitionCheck::run() {
   constexpr std::pair<Table, void (PartitionCheck::*)(const Row&)> kRest[] = {
       {Table::deferrals, &PartitionCheck::see_deferral},
       {Table::queues, &PartitionCheck::see_queue},
+      {Table::ledger, &PartitionCheck::see_counter},
       {Table::packs, &PartitionCheck::see_pack},
       {Table::parts, &PartitionCheck::see_part}};
   for (const auto& [table, see] : kRest) {
@@ -161,6 +166,15 @@ void PartitionCheck::see_queue(const Row& row) {
   const auto number = decode_queue_key(row.key);
   if (!number) return damage(number.error().sentence());
   if (!queues_used_.contains(*number)) ++result_.unused_queues;
+}
+
+// Who names counters is another's matter: any name within its bounds is one. It is quoted, since a
+// damaged one may hold what a terminal obeys.
+void PartitionCheck::see_counter(const Row& row) {
+  ++result_.counters;
+  const auto entry = decode_ledger_row(row.key, row.value);
+  if (!entry) return damage(fmt::format("counter {:?}: {}", row.key, entry.error().sentence()));
+  if (entry->expiry <= now_) ++result_.expired_counters;
 }
 
 void PartitionCheck::see_pack(const Row& row) {

@@ -1,5 +1,5 @@
 // Verification: reads a whole spool that nobody uses and compares everything in it with everything
-// else: records, packs, body parts, deferrals, queue names, checksums, accounting.
+// else: records, packs, body parts, deferrals, queue names, counters, checksums, accounting.
 //
 // It changes nothing. Damage is what breaks the spool's promise. What is merely not needed any more
 // (a pack or part without an envelope, as a crash during a start can leave it) is reclaimable: the
@@ -33,6 +33,8 @@ struct PartitionReport {
   std::uint64_t reclaimable_parts = 0;
   std::uint64_t reclaimable_bytes = 0;
   std::uint64_t unused_queues = 0;
+  std::uint64_t counters = 0;          // of the ledger
+  std::uint64_t expired_counters = 0;  // removed when a counter is added
   Accounting accounting;
 };
 

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "spool/ledger.h"
 #include "spool/record.h"
 #include "spool/transaction.h"
 #include "spool/verification.h"
@@ -288,6 +289,51 @@ TEST_F(DamageTest, VerificationFindsBooksThatDoNotBalance) {
   harness_.accept_one({.body = "x"});
   change(Table::meta, "accounting", encode_accounting({.received = 2, .queued = 1}));
   EXPECT_THAT(verify().findings, Contains(HasSubstr("the accounting does not hold")));
+}
+
+TEST_F(DamageTest, VerificationCountsTheCountersOfTheLedger) {
+  const LedgerEntry lasting{.name = "quota", .amount = 7};
+  const LedgerEntry expired{.name = "old", .amount = 7, .expiry = WallTime(1000)};
+  change(Table::ledger, lasting.name, encode_ledger_value(lasting));
+  change(Table::ledger, expired.name, encode_ledger_value(expired));
+  const auto report = verify();
+  EXPECT_TRUE(report.is_clean());
+  EXPECT_EQ(report.partitions.at(0).counters, 2U);
+  EXPECT_EQ(report.partitions.at(0).expired_counters, 1U);
+}
+
+TEST_F(DamageTest, VerificationFindsADamagedCounterInEachOfItsBytes) {
+  const auto sound = encode_ledger_value({.name = "quota", .amount = 7});
+  for (std::size_t at = 0; at < sound.size(); ++at) {
+    auto value = sound;
+    value[at] = static_cast<char>(value[at] ^ 1);
+    change(Table::ledger, "quota", value);
+    EXPECT_THAT(verify().findings,
+                Contains(HasSubstr("counter \"quota\": a counter of the ledger")))
+        << at;
+  }
+}
+
+TEST_F(DamageTest, VerificationFindsACounterOfAWrongLength) {
+  const auto sound = encode_ledger_value({.name = "quota", .amount = 7});
+  for (const auto& value : {std::string("x"), sound.substr(1), sound + "x"}) {
+    change(Table::ledger, "quota", value);
+    EXPECT_EQ(verify().damages, 1U) << value.size();
+  }
+}
+
+TEST_F(DamageTest, VerificationFindsACounterUnderAnotherName) {
+  change(Table::ledger, "b\x1b", encode_ledger_value({.name = "a", .amount = 7}));
+  EXPECT_THAT(verify().findings, Contains(HasSubstr("counter \"b\\x1b\"")));
+}
+
+TEST_F(DamageTest, VerificationFindsACounterWhoseNameIsTooLong) {
+  const std::string longest(kLedgerNameBytesMax, 'n');
+  const auto value = encode_ledger_value({.name = longest, .amount = 7});
+  change(Table::ledger, longest, value);
+  EXPECT_TRUE(verify().is_clean());
+  change(Table::ledger, longest + "n", value);
+  EXPECT_EQ(verify().damages, 1U);
 }
 
 TEST_F(DamageTest, VerificationRefusesASpoolInUse) {

@@ -4,6 +4,7 @@
 // from what was synced and a random part of the rest, and opened. SLUICE_SPOOL_SEED repeats the
 // choices of a run, SLUICE_SPOOL_CUTS makes it longer.
 #include <gtest/gtest.h>
+#include <lmdb.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -11,6 +12,8 @@
 #include <filesystem>
 #include <string>
 
+#include "spool/environment.h"
+#include "spool/transaction.h"
 #include "spool/verification.h"
 #include "tests/unit/spool/random_work.h"
 #include "tests/unit/spool/write_recorder.h"
@@ -69,6 +72,35 @@ class PowerLossTest : public testing::Test {
     }
     std::ranges::sort(cuts);
     return cuts;
+  }
+  // As an older sluice left it: its number stands in the file.
+  using Change = void (*)(const Environment&);
+  void become_older(Change change) {
+    const auto environment =
+        Environment::open(partition(), harness_.settings.size, Access::read_write);
+    ASSERT_TRUE(environment);
+    const auto transaction = WriteTransaction::begin(**environment);
+    ASSERT_TRUE((*transaction)->put(Table::meta, "format", std::string("\x01\0\0\0", 4)));
+    ASSERT_TRUE((*transaction)->commit());
+    change(**environment);
+  }
+  // The power fails behind each write and sync of the upgrade; `worked` is where the work ended.
+  void cut_the_upgrade(Place worked) {
+    WriteRecorder recorder(file());
+    ASSERT_TRUE(Environment::open(partition(), harness_.settings.size, Access::read_write));
+    const auto events = recorder.events();
+    EXPECT_FALSE(events.empty());
+    DiskReplay disk(recorder.before());
+    for (const auto& event : events) {
+      disk.apply(event);
+      for (const double chance : {0.0, 0.5, 1.0}) {
+        std::filesystem::remove_all(partition());
+        std::filesystem::create_directories(partition());
+        write_file(file(), disk.after_power_loss(chance, chance_));
+        ASSERT_TRUE(Environment::open(partition(), harness_.settings.size, Access::read_write));
+        for (const auto& problem : problems_here(worked)) ADD_FAILURE() << problem;
+      }
+    }
   }
   // Everything that is wrong with a spool that wakes up with this file.
   std::vector<std::string> problems_of(const std::string& image, Place cut) {
@@ -139,6 +171,24 @@ TEST_F(PowerLossTest, LeavesASpoolThatOpensWhenItHitsTheMakingOfIt) {
   // Moved to its place only when all of it was synced.
   for (const auto& problem : problems_of(disk.after_power_loss(0, chance_), 0))
     ADD_FAILURE() << problem;
+}
+
+// The upgrade is one transaction: before it, or behind it, at every write and sync.
+TEST_F(PowerLossTest, LeavesASpoolThatOpensWhenItHitsTheUpgradeOfAnOlderFormat) {
+  record();
+  become_older([](const Environment&) {});
+  cut_the_upgrade(events_.size());
+}
+
+TEST_F(PowerLossTest, LeavesASpoolThatOpensWhenItHitsTheMakingOfItsLedger) {
+  open_and_close();
+  become_older([](const Environment& environment) {
+    MDB_txn* transaction = nullptr;
+    ASSERT_EQ(mdb_txn_begin(environment.handle(), nullptr, 0, &transaction), 0);
+    ASSERT_EQ(mdb_drop(transaction, environment.table(Table::ledger), 1), 0);
+    ASSERT_EQ(mdb_txn_commit(transaction), 0);
+  });
+  cut_the_upgrade(0);
 }
 
 TEST_F(PowerLossTest, LeavesASpoolThatOpensWhereItsFileIsEmpty) {

@@ -62,6 +62,7 @@ RandomWork::Plan RandomWork::make_plan(SpoolHarness& harness) {
         plan.outcomes, [&](const EnvelopeOutcome& outcome) { return outcome.key == key; });
     if (is_new) plan.outcomes.push_back(random_outcome(key, model_.latest(key)));
   }
+  if (below(2) == 0) plan.setting = below(4) == 0 ? 0 : 1 + below(1'000'000);
   return plan;
 }
 
@@ -77,6 +78,7 @@ TestMessage RandomWork::random_message() {
   message.envelopes.clear();
   for (std::size_t i = 0; i < envelopes; ++i)
     message.envelopes.push_back(pattern(below(80), random_.next()));
+  message.ledger.push_back({.name = kQuotaName, .amount = message.recipients * envelopes});
   return message;
 }
 
@@ -102,6 +104,7 @@ Task<Result<void>> RandomWork::run(Shard& shard, Spool& spool, Plan& plan) {
   for (const auto& what : plan.accepts) scope.spawn(accept(shard, spool, what, result));
   for (const auto& what : plan.given_up) scope.spawn(give_up(shard, spool, what, result));
   for (const auto& outcome : plan.outcomes) scope.spawn(record(shard, spool, outcome, result));
+  if (plan.setting) scope.spawn(set(shard, spool, *plan.setting, result));
   co_await scope.join();
   co_return result;
 }
@@ -123,6 +126,17 @@ Task<void> RandomWork::give_up(Shard& shard, Spool& spool, const Accept& what,
   const auto body = spool.begin_body(shard, what.id);
   auto appended = co_await body->append(what.message.body);
   if (!appended) result = std::move(appended);
+}
+
+Task<void> RandomWork::set(Shard& shard, Spool& spool, std::uint64_t amount, Result<void>& result) {
+  model_.setting(amount, mark_());
+  LedgerEntry entry{.name = kSettingName, .amount = amount};
+  auto done = co_await spool.set_ledger(shard, std::move(entry));
+  if (done) {
+    model_.has_set(mark_());
+  } else {
+    result = std::move(done);
+  }
 }
 
 Task<void> RandomWork::record(Shard& shard, Spool& spool, EnvelopeOutcome outcome,

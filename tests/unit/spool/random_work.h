@@ -1,12 +1,13 @@
 // RandomWork: asks a spool for random things and tells the model. Messages of all shapes, bodies in
-// memory and in parts, bodies that are given up, deliveries, bounces, deferrals, flushes; what
-// belongs to one round happens at once, so that commits hold several of them.
+// memory and in parts, bodies that are given up, deliveries, bounces, deferrals, counters, flushes;
+// what belongs to one round happens at once, so that commits hold several of them.
 //
 // The choices follow from the seed. How the spool divides them into commits does not.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "tests/unit/spool/spool_model.h"
 
@@ -33,6 +34,7 @@ class RandomWork {
     std::vector<Accept> accepts;
     std::vector<Accept> given_up;
     std::vector<EnvelopeOutcome> outcomes;
+    std::optional<std::uint64_t> setting;  // what the counter of that name becomes; 0: it goes
   };
   Plan make_plan(SpoolHarness& harness);
   TestMessage random_message();
@@ -41,6 +43,8 @@ class RandomWork {
   Task<void> accept(Shard& shard, Spool& spool, const Accept& what, Result<void>& result);
   Task<void> give_up(Shard& shard, Spool& spool, const Accept& what, Result<void>& result);
   Task<void> record(Shard& shard, Spool& spool, EnvelopeOutcome outcome, Result<void>& result);
+
+  Task<void> set(Shard& shard, Spool& spool, std::uint64_t amount, Result<void>& result);
 
   Random random_;
   SpoolModel& model_;

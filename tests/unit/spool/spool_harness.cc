@@ -77,6 +77,7 @@ Task<Result<AcceptedMessage>> store(Shard& shard, Spool& spool, MessageId id, Te
                                .next_attempt = WallTime(1000),
                                .expiry = WallTime(2000)});
   }
+  fresh.ledger = message.ledger;
   const std::string_view body = message.body;
   for (std::size_t at = 0; at < body.size(); at += message.append_bytes) {
     auto appended = co_await fresh.body->append(body.substr(at, message.append_bytes));

@@ -47,6 +47,7 @@ struct TestMessage {
   std::vector<std::string> envelopes = {"recipient@example.net"};  // metadata of each
   std::uint16_t recipients = 1;                                    // of each envelope
   std::string queue = "campaign:tenant@example.net";
+  std::vector<LedgerEntry> ledger = {};
   std::size_t append_bytes = 100'000;  // handed over in pieces of this
 };
 

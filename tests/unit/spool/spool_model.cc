@@ -19,7 +19,8 @@ struct Range {
   std::optional<std::size_t> highest;  // nothing: it must not be there
 };
 
-Range allowed(const Versions& versions, Place cut) {
+template <class AnyVersion>
+Range allowed(const std::vector<AnyVersion>& versions, Place cut) {
   Range range;
   for (std::size_t i = 0; i < versions.size(); ++i) {
     if (versions[i].durable < cut) range.lowest = i;
@@ -50,6 +51,12 @@ std::optional<std::size_t> version_of(const Versions& versions, const Range& ran
 
 std::string name_of(const EnvelopeKey& key) {
   return fmt::format("{}.{}", key.message.to_string(), key.ordinal);
+}
+
+std::uint64_t amount_of(const Spool& spool, std::string_view name) {
+  const auto& ledger = spool.ledger_at_start();
+  const auto entry = std::ranges::find(ledger, name, &LedgerEntry::name);
+  return entry == ledger.end() ? 0 : entry->amount;
 }
 
 void add(Accounting& books, const EnvelopeVersion& version) {
@@ -99,6 +106,12 @@ void SpoolModel::recording(const EnvelopeOutcome& outcome, Place place) {
   versions.push_back(std::move(next));
 }
 
+void SpoolModel::setting(std::uint64_t amount, Place place) {
+  settings_.push_back({.amount = amount, .issued = place});
+}
+
+void SpoolModel::has_set(Place place) { settings_.back().durable = place; }
+
 void SpoolModel::flushed(Place place) {
   for (auto& [id, message] : messages_) {
     for (auto& versions : message.envelopes) {
@@ -135,6 +148,7 @@ SpoolModel::Comparison SpoolModel::compare_opened(SpoolHarness& harness, Place c
       comparison.problems.push_back(name_of(waiting.key) + " was never accepted");
   }
   compare(harness, &present, cut, comparison);
+  compare_ledger(harness.spool(), cut, comparison);
   std::size_t queued = 0;
   for (const auto& [key, version] : comparison.found) {
     const bool is_queued =
@@ -217,7 +231,28 @@ void SpoolModel::compare_books(const Accounting& books, const Comparison& compar
                      text_of(expected));
 }
 
+// Exact: a counter and the messages that it counts are never apart.
+void SpoolModel::compare_ledger(const Spool& spool, Place cut, Comparison& comparison) const {
+  const auto received = spool.accounting().received;
+  const auto counted = amount_of(spool, kQuotaName);
+  if (counted != received) {
+    comparison.problems.push_back(
+        fmt::format("the quota counts {} recipients of {} received", counted, received));
+  }
+  const auto range = allowed(settings_, cut);
+  const auto amount = amount_of(spool, kSettingName);
+  for (auto i = range.lowest.value_or(0); i <= range.highest.value_or(0); ++i) {
+    if (settings_[i].amount == amount) comparison.setting = i;
+  }
+  if (comparison.setting) return;
+  comparison.problems.push_back(
+      fmt::format("the setting is {}, which it was not at {}", amount, cut));
+}
+
 void SpoolModel::become(const Comparison& comparison) {
+  if (comparison.setting) {
+    settings_ = {{.amount = settings_[*comparison.setting].amount, .durable = 0}};
+  }
   for (auto message = messages_.begin(); message != messages_.end();) {
     bool is_queued = false;
     Accounting books;

@@ -4,7 +4,8 @@
 // the spool is asked for it and durable when the spool has said so; both are places in one order of
 // events. A spool that is cut off at some place must hold, of every envelope, a version that is not
 // older than the last durable one and was issued before. Without a crash only one version is left.
-// For one thread at a time.
+// The ledger has two counters: kQuotaName, to which every message adds its recipients, and
+// kSettingName, which is set and has versions like an envelope. For one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,9 @@ namespace sluice::spool {
 using Place = std::size_t;
 inline constexpr Place kNoPlace = SIZE_MAX;  // behind all others: never durable, or no cut
 
+inline constexpr const char* kQuotaName = "quota";
+inline constexpr const char* kSettingName = "setting";
+
 struct EnvelopeVersion {
   Place issued;
   Place durable = kNoPlace;
@@ -39,6 +43,8 @@ class SpoolModel {
   void accepting(const MessageId& id, TestMessage message, Place place);
   void accepted(const MessageId& id, Place place);
   void recording(const EnvelopeOutcome& outcome, Place place);
+  void setting(std::uint64_t amount, Place place);
+  void has_set(Place place);
   // Everything that was recorded before is durable.
   void flushed(Place place);
 
@@ -50,6 +56,7 @@ class SpoolModel {
   struct Comparison {
     std::vector<std::string> problems;
     std::map<EnvelopeKey, std::optional<std::size_t>> found;
+    std::optional<std::size_t> setting;  // its version; nothing where the ledger was not read
   };
   // With an open spool that was just opened after it was cut off there.
   Comparison compare_opened(SpoolHarness& harness, Place cut) const;
@@ -72,6 +79,15 @@ class SpoolModel {
   void compare_books(const Accounting& books, const Comparison& comparison,
                      std::vector<std::string>& problems) const;
 
+  // The ledger is told at the start only.
+  void compare_ledger(const Spool& spool, Place cut, Comparison& comparison) const;
+
+  struct Setting {
+    std::uint64_t amount = 0;
+    Place issued = 0;
+    Place durable = kNoPlace;
+  };
+  std::vector<Setting> settings_ = {{.durable = 0}};  // oldest first
   std::map<MessageId, Message> messages_;
   Accounting forgotten_;  // of messages that ended long ago
 };

@@ -34,6 +34,7 @@ void print_partition(const PartitionReport& report) {
   fmt::print("  body parts   {} with {:.1f} MB\n", report.parts,
              static_cast<double>(report.part_bytes) / kBytesPerMegabyte);
   fmt::print("  queues       {}\n", report.queues);
+  fmt::print("  counters     {}, {} of them expired\n", report.counters, report.expired_counters);
   fmt::print("  quarantined  {} envelopes\n", report.quarantined);
   fmt::print("  reclaimable  {} packs and {} body parts with {:.1f} MB, {} queue names\n",
              report.reclaimable_packs, report.reclaimable_parts,
@@ -83,6 +84,8 @@ nlohmann::json json_of(const PartitionReport& report) {
           {"reclaimable_parts", report.reclaimable_parts},
           {"reclaimable_bytes", report.reclaimable_bytes},
           {"unused_queues", report.unused_queues},
+          {"counters", report.counters},
+          {"expired_counters", report.expired_counters},
           {"accounting", json_of(report.accounting)}};
 }
 
