@@ -6,6 +6,7 @@
 #include <array>
 #include <iterator>
 
+#include "smtp/base64.h"
 #include "smtp/reply.h"
 
 namespace sluice::bench {
@@ -38,6 +39,11 @@ std::string dot_stuffed(std::string_view message) {
   if (!message.ends_with("\r\n")) out += "\r\n";
   out += ".\r\n";
   return out;
+}
+
+std::string plain_login(std::string_view user, std::string_view password) {
+  const std::string secret = fmt::format("{}{}{}{}", '\0', user, '\0', password);
+  return fmt::format("AUTH PLAIN {}\r\n", smtp::encode_base64(secret));
 }
 
 bool is_accepting(int code) { return code >= 200 && code < 400; }
@@ -75,13 +81,54 @@ Task<void> LoadConnection::run() {
 Task<Result<void>> LoadConnection::open() {
   const Deadline deadline = Deadline::in(shard_.clock(), kPatience);
   SLUICE_CO_TRY(stream, co_await connect_tcp(shard_, settings_.to, nullptr, deadline));
-  stream_ = std::move(stream);
+  stream_ = std::make_unique<tls::SecurableStream>(shard_, std::move(stream));
+  if (settings_.security == LoadSecurity::implicit) {
+    auto secured = co_await secure();
+    if (!secured) co_return secured;
+  }
   SLUICE_CO_TRY(greeting, co_await read_answer());
   if (greeting.code != 220) co_return fail(ErrorCode::refused, greeting.text);
-  SLUICE_CO_TRY(hello, co_await exchange("EHLO load.example\r\n"));
-  if (hello.code != 250) co_return fail(ErrorCode::refused, hello.text);
+  SLUICE_CO_TRY(hello, co_await greet());
+  if (settings_.security == LoadSecurity::starttls) {
+    SLUICE_CO_TRY(ready, co_await exchange("STARTTLS\r\n"));
+    if (ready.code != 220) co_return fail(ErrorCode::refused, ready.text);
+    stream_->discard_received();  // said in clear, it must not count as said under TLS
+    auto secured = co_await secure();
+    if (!secured) co_return secured;
+    // RFC 3207 4.2: what was offered in clear is forgotten.
+    SLUICE_CO_TRY(again, co_await greet());
+    hello = std::move(again);
+  }
+  if (!settings_.user.empty()) {
+    auto logged_in = co_await log_in();
+    if (!logged_in) co_return logged_in;
+  }
   mode_ = settings_.mode == LoadMode::automatic ? best_mode(hello.text) : settings_.mode;
   ++counters_.connections;
+  co_return Result<void>();
+}
+
+Task<Result<void>> LoadConnection::secure() {
+  SLUICE_ASSERT(settings_.context != nullptr, "whoever wants TLS has a context");
+  const Deadline deadline = Deadline::in(shard_.clock(), kPatience);
+  tls::ClientRole role{
+      .context = settings_.context, .server_name = settings_.server_name, .session = {}};
+  auto facts = co_await stream_->secure(std::move(role), deadline);
+  if (!facts) co_return std::unexpected(std::move(facts).error());
+  co_return Result<void>();
+}
+
+Task<Result<LoadConnection::Answer>> LoadConnection::greet() {
+  SLUICE_CO_TRY(hello, co_await exchange("EHLO load.example\r\n"));
+  if (hello.code != 250) co_return fail(ErrorCode::refused, hello.text);
+  co_return hello;
+}
+
+// RFC 4954 4, RFC 4616 2: PLAIN with an initial response.
+Task<Result<void>> LoadConnection::log_in() {
+  std::string line = plain_login(settings_.user, settings_.password);
+  SLUICE_CO_TRY(answer, co_await exchange(std::move(line)));
+  if (answer.code != 235) co_return fail(ErrorCode::refused, answer.text);
   co_return Result<void>();
 }
 

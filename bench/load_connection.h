@@ -19,17 +19,28 @@
 #include "core/metrics.h"
 #include "core/shard.h"
 #include "core/socket.h"
+#include "tls/client_context.h"
+#include "tls/securable_stream.h"
 
 namespace sluice::bench {
 
 // How a message travels: by what the server offers, or as told.
 enum class LoadMode : std::uint8_t { automatic, plain, pipelining, chunking };
 
+// When a connection becomes TLS: never, after STARTTLS (RFC 3207), before the first word (RFC
+// 8314 3.3).
+enum class LoadSecurity : std::uint8_t { clear, starttls, implicit };
+
 struct ConnectionSettings {
   Endpoint to;
   LoadMode mode = LoadMode::automatic;
   unsigned depth = 1;
   Duration give_up = std::chrono::seconds(30);  // without any connection for that long
+  LoadSecurity security = LoadSecurity::clear;
+  std::shared_ptr<const tls::ClientContext> context = {};  // not null unless clear
+  std::string server_name = {};                            // that the certificate must carry
+  std::string user = {};                                   // empty: no AUTH
+  std::string password = {};
 };
 
 // Counted per shard.
@@ -67,6 +78,9 @@ class LoadConnection {
   };
 
   Task<Result<void>> open();
+  Task<Result<void>> secure();
+  Task<Result<Answer>> greet();
+  Task<Result<void>> log_in();
   Task<Result<void>> submit_batches();
   Task<Result<void>> wait_until_due();
   Task<Result<void>> submit_batch();
@@ -86,7 +100,7 @@ class LoadConnection {
   LoadPlan& plan_;
   LoadCounters& counters_;
   Ledger& ledger_;
-  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<tls::SecurableStream> stream_;
   LoadMode mode_ = LoadMode::plain;
   std::vector<InFlight> batch_;
   Instant batch_start_{0};

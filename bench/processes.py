@@ -30,6 +30,7 @@ level = "warning"
 address = "127.0.0.1:{port}"
 connections = {clients}
 connections_per_address = {clients}
+tls = "{tls}"
 [[route]]
 smart_hosts = ["127.0.0.1:{upstream}"]
 connections = {connections}
@@ -39,6 +40,19 @@ first = "1s"
 [admin]
 socket = "{directory}/control.sock"
 """
+
+CERTIFICATE = """
+[tls]
+certificates = [{{ certificate = "{directory}/cert.pem", key = "{directory}/key.pem" }}]
+"""
+
+
+def make_certificate(directory):
+    """An ECDSA key and a certificate that signs itself."""
+    subprocess.run(["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                    "-days", "90", "-subj", "/CN=relay.example", "-addext", "subjectAltName=DNS:relay.example",
+                    "-out", directory / "cert.pem", "-keyout", directory / "key.pem"],
+                   check=True, capture_output=True, stdin=subprocess.DEVNULL)
 
 
 def thread_seconds(pid):
@@ -127,12 +141,16 @@ class Process:
 class Relay:
     """sluice with a spool of its own."""
 
-    def __init__(self, workplace, upstream, connections=20, shards=0, clients=200):
+    def __init__(self, workplace, upstream, connections=20, shards=0, clients=200, tls="none"):
         self.directory = workplace.new_directory("relay")
         self.port = free_port()
         self.config = self.directory / "sluice.toml"
-        self.config.write_text(CONFIG.format(directory=self.directory, port=self.port, upstream=upstream,
-                                             connections=connections, shards=shards, clients=clients))
+        config = CONFIG
+        if tls != "none":
+            make_certificate(self.directory)
+            config += CERTIFICATE
+        self.config.write_text(config.format(directory=self.directory, port=self.port, upstream=upstream,
+                                             connections=connections, shards=shards, clients=clients, tls=tls))
         self.workplace = workplace
         self.start()
         wait_for(lambda: "220" in first_line(self.port) or not self.process.is_running(), "relay that answers")

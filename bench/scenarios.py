@@ -3,6 +3,7 @@ of the same run; its docstring is what --help says about it."""
 
 import smtplib
 import socket
+import ssl
 import time
 
 from measurements import CONNECTIONS, DOMAINS, SIZES, rate_of
@@ -140,7 +141,7 @@ def latency(measured):
 
 
 def idle(measured):
-    """the memory of connections that said EHLO and nothing more"""
+    """the memory of connections that said EHLO and nothing more, in clear and over TLS"""
     count = min(measured.scaled(10_000), raise_open_files() - 1_000, 25_000)
     measured.say(f"idle: {count} connections")
     sink, upstream = measured.workplace.start_sink()
@@ -150,12 +151,20 @@ def idle(measured):
     yield Row("idle", f"memory with {count}", figure / 1000, "KB per connection", floor / 1000, "the sink's",
               at_most=10)
     relay.end()
+    count = min(count, measured.scaled(2_000))
+    measured.say(f"idle: {count} connections over TLS")
+    relay = Relay(measured.workplace, upstream, clients=count + 10, tls="starttls")
+    secured = memory_per_connection(relay.process.pid, relay.port, count, secured_greeting())
+    yield Row("idle", f"memory with {count} over TLS", secured / 1000, "KB per connection", figure / 1000,
+              "in clear", at_most=40)
+    relay.end()
     sink.end()
 
 
-def memory_per_connection(pid, port, count):
+def memory_per_connection(pid, port, count, connect=None):
+    connect = connect or greeted
     before = settled(lambda: own_memory(pid))
-    connections = [greeted(port) for _ in range(count)]
+    connections = [connect(port) for _ in range(count)]
     after = settled(lambda: own_memory(pid))
     for connection in connections:
         connection.close()
@@ -164,7 +173,29 @@ def memory_per_connection(pid, port, count):
 
 def greeted(port):
     connection = socket.create_connection(("127.0.0.1", port), timeout=60)
-    for command in (b"", b"EHLO idle.example\r\n"):
+    converse(connection, b"", b"EHLO idle.example\r\n")
+    return connection
+
+
+def secured_greeting():
+    """What opens a connection, has it secured by TLS 1.3, and greets."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # of this run, signed by itself
+
+    def connect(port):
+        clear = greeted(port)
+        converse(clear, b"STARTTLS\r\n")
+        connection = context.wrap_socket(clear)
+        converse(connection, b"EHLO idle.example\r\n")
+        return connection
+
+    return connect
+
+
+def converse(connection, *commands):
+    """Says each and reads its reply to the end."""
+    for command in commands:
         connection.sendall(command)
         answer = b""
         while not answer.endswith(b"\n") or answer.splitlines()[-1][3:4] == b"-":
@@ -172,7 +203,6 @@ def greeted(port):
             if not part:
                 raise RuntimeError(f"connection refused: {answer.decode('ascii', 'replace')}")
             answer += part
-    return connection
 
 
 def recipients(measured):

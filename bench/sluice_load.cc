@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 #include "bench/ledger.h"
@@ -13,6 +14,7 @@
 #include "bench/quantity.h"
 #include "bench/stop_signal.h"
 #include "core/shard_group.h"
+#include "tls/client_context.h"
 
 namespace sluice::bench {
 namespace {
@@ -25,6 +27,11 @@ struct LoadOptions {
   std::string give_up = "30s";
   unsigned connections = 32;
   unsigned shards = 1;
+  std::string security = "none";
+  std::string authorities_file;
+  std::string server_name = "localhost";
+  std::string user;
+  bool is_insecure = false;
   bool as_json = false;
   bool shows_progress = false;
   LoadSettings plan;
@@ -53,6 +60,16 @@ void declare_options(CLI::App& app, LoadOptions& options) {
   app.add_option("--depth", options.depth, "Messages in one flight (chunking)")
       ->capture_default_str()
       ->check(CLI::Range(1u, 64u));
+  app.add_option("--tls", options.security, "none, starttls or implicit; TLS 1.3")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"none", "starttls", "implicit"}));
+  app.add_option("--ca", options.authorities_file,
+                 "PEM file of the authorities that may vouch for the server");
+  app.add_option("--server-name", options.server_name, "Name that its certificate must carry")
+      ->capture_default_str();
+  app.add_flag("--insecure", options.is_insecure, "Take any certificate: for tests only");
+  app.add_option("--user", options.user,
+                 "Log in as this user; the password is in the environment: SLUICE_LOAD_PASSWORD");
   app.add_option("--ledger", options.ledger_file, "Write a line per message and recipient here");
   app.add_option("--run", options.plan.run, "In front of every id; default: from the process id");
   app.add_option("--seed", options.plan.seed, "Of sizes and text")->capture_default_str();
@@ -70,14 +87,58 @@ LoadMode mode_of(std::string_view name) {
   return LoadMode::automatic;
 }
 
+LoadSecurity security_of(std::string_view name) {
+  if (name == "starttls") return LoadSecurity::starttls;
+  if (name == "implicit") return LoadSecurity::implicit;
+  return LoadSecurity::clear;
+}
+
+Result<std::shared_ptr<const tls::ClientContext>> client_context(const LoadOptions& options) {
+  const bool has_authorities = !options.authorities_file.empty();
+  if (has_authorities == options.is_insecure) {
+    return fail(ErrorCode::syntax,
+                "--tls needs one of --ca FILE (whom to trust) and --insecure (any certificate)");
+  }
+  return tls::ClientContext::make({.verification = options.is_insecure
+                                                       ? tls::Verification::none
+                                                       : tls::Verification::chain_and_name,
+                                   .authorities_file = options.authorities_file,
+                                   .version_min = tls::Version::tls_1_3});
+}
+
+// What --tls and --user say.
+Result<void> read_security(const LoadOptions& options, ConnectionSettings& connection) {
+  connection.security = security_of(options.security);
+  connection.server_name = options.server_name;
+  if (connection.security != LoadSecurity::clear) {
+    SLUICE_TRY(context, client_context(options));
+    connection.context = std::move(context);
+  } else if (options.is_insecure || !options.authorities_file.empty()) {
+    return fail(ErrorCode::syntax, "--ca and --insecure mean nothing without --tls");
+  }
+  if (options.user.empty()) return {};
+  const char* password =
+      std::getenv("SLUICE_LOAD_PASSWORD");  // NOLINT(concurrency-mt-unsafe): before any thread
+  if (password == nullptr) {
+    return fail(ErrorCode::syntax, "--user needs the password in SLUICE_LOAD_PASSWORD");
+  }
+  connection.user = options.user;
+  connection.password = password;
+  return {};
+}
+
 Result<ConnectionSettings> read_options(LoadOptions& options) {
   SLUICE_TRY(to, Endpoint::parse(options.to));
   SLUICE_TRY(give_up, parse_duration(options.give_up));
   SLUICE_TRY(sizes, parse_sizes(options.size));
   options.plan.sizes = std::move(sizes);
   if (options.plan.run.empty()) options.plan.run = fmt::format("r{}", getpid());
-  return ConnectionSettings{
+  ConnectionSettings connection{
       .to = to, .mode = mode_of(options.mode), .depth = options.depth, .give_up = give_up};
+  if (auto read = read_security(options, connection); !read) {
+    return std::unexpected(std::move(read).error());
+  }
+  return connection;
 }
 
 class Load {
