@@ -6,16 +6,16 @@ import os
 import pytest
 
 from programs import SLUICE_LOAD, Program
-from submission_test import PASSWORD, certificate, listener, top  # noqa: F401: a fixture among them
+from submission import PASSWORD, listener, top
 
 
 @pytest.fixture
-def submission(relay, server, directory, certificate):  # noqa: F811
-    """A relay whose one user may send as anybody: submission()."""
+def open_submission(relay, server, directory, certificate):
+    """A relay whose one user may send as anybody: open_submission(tls)."""
 
-    def make():
+    def make(tls="required"):
         settings = top(directory).replace("*@acme.example", "*")
-        return relay(server().address, top=settings, listener=listener())
+        return relay(server().address, top=settings, listener=listener(tls))
 
     return make
 
@@ -26,18 +26,19 @@ def load(directory, port, *arguments, password=PASSWORD):
                                        "--give-up", "1s", "--json", *arguments], environment=environment)
 
 
-def test_it_submits_over_tls_with_a_password(submission, directory, certificate):  # noqa: F811
-    relaying = submission()
-    done = load(directory, relaying.port, "--tls", "starttls", "--ca", certificate, "--server-name", "relay.example",
+@pytest.mark.parametrize("tls, option", [("required", "starttls"), ("implicit", "implicit")])
+def test_it_submits_over_tls_with_a_password(open_submission, directory, certificate, tls, option):
+    relaying = open_submission(tls)
+    done = load(directory, relaying.port, "--tls", option, "--ca", certificate, "--server-name", "relay.example",
                 "--user", "apikey")
     assert done.wait() == 0, done.output() + done.errors()
     assert json.loads(done.output())["accepted"] == 20
 
 
 @pytest.mark.parametrize("name, password", [("other.example", PASSWORD), ("relay.example", "wrong")])
-def test_without_the_right_name_or_password_nothing_is_submitted(submission, directory, certificate,  # noqa: F811
+def test_without_the_right_name_or_password_nothing_is_submitted(open_submission, directory, certificate,
                                                                  name, password):
-    relaying = submission()
+    relaying = open_submission()
     done = load(directory, relaying.port, "--tls", "starttls", "--ca", certificate, "--server-name", name,
                 "--user", "apikey", password=password)
     assert done.wait() == 1, done.errors()

@@ -40,10 +40,10 @@ def plain(user, password):
     return "AUTH PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode()
 
 
-def log_in(relaying, certificate, password=PASSWORD):
+def log_in(relaying, certificate, password=PASSWORD, name="apikey"):
     client = smtplib.SMTP("127.0.0.1", relaying.port, timeout=60)
     client.starttls(context=context(certificate))
-    client.login("apikey", password)
+    client.login(name, password)
     return client
 
 

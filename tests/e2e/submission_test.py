@@ -248,32 +248,35 @@ def test_a_tenant_that_vanished_keeps_its_mail(relay, server, directory, certifi
     wait_for(lambda: upstream.messages, "delivery")
 
 
-def test_the_old_password_is_refused_once_the_user_is_gone(submission, certificate, directory):
+@pytest.mark.parametrize("how", [["remove"], ["disable"], ["rotate", "rotate --finish"]], ids=lambda how: how[0])
+def test_the_old_password_is_refused_though_it_was_remembered(submission, certificate, directory, how):
+    """A running relay looks at the file each second; the session that is open ends at its next message."""
     relaying, _ = submission()
     users = directory / "users.toml"
 
-    def user(*arguments):
-        done = subprocess.run([SLUICE, "user", *arguments, "--user-file", users], input="another long password\n",
-                              capture_output=True, text=True, timeout=60)
+    def user(command, password=""):
+        secret = ["--password-file", "-"] if password else []
+        done = subprocess.run([SLUICE, "user", *command.split(), "bob", "--user-file", users, *secret],
+                              input=password + "\n", capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
 
-    password = directory / "new"
-    password.write_text("another long password")
-    user("add", "bob", "--sender", "*@acme.example", "--password-file", password)
-
-    def may_log_in():
-        with smtplib.SMTP("127.0.0.1", relaying.port, timeout=60) as client:
-            client.starttls(context=context(certificate))
-            try:
-                client.login("bob", "another long password")
+    def may_log_in(password="another long password"):
+        try:
+            with log_in(relaying, certificate, password, name="bob"):
                 return True
-            except smtplib.SMTPAuthenticationError:
-                return False
+        except smtplib.SMTPAuthenticationError:
+            return False
 
+    user("add --sender *@acme.example", "another long password")
     wait_for(may_log_in, "the new user")
     assert may_log_in()  # remembered
-    user("remove", "bob")
-    wait_for(lambda: not may_log_in(), "the end of the user")
+    with log_in(relaying, certificate, "another long password", name="bob") as session:
+        for command in how:
+            user(command, "a third long password" if command == "rotate" else "")
+        wait_for(lambda: not may_log_in(), "the end of the password")
+        assert may_log_in("a third long password") == (how[0] == "rotate")
+        session.ehlo()
+        assert session.mail("a@acme.example")[0] == 421
 
 
 def check(path):
