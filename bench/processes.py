@@ -31,6 +31,7 @@ address = "127.0.0.1:{port}"
 connections = {clients}
 connections_per_address = {clients}
 tls = "{tls}"
+{listener}
 [[route]]
 smart_hosts = ["127.0.0.1:{upstream}"]
 connections = {connections}
@@ -141,16 +142,18 @@ class Process:
 class Relay:
     """sluice with a spool of its own."""
 
-    def __init__(self, workplace, upstream, connections=20, shards=0, clients=200, tls="none"):
+    def __init__(self, workplace, upstream, connections=20, shards=0, clients=200, tls="none", listener="", more=""):
+        """`listener` and `more`: further lines of the listener, further tables."""
         self.directory = workplace.new_directory("relay")
         self.port = free_port()
         self.config = self.directory / "sluice.toml"
-        config = CONFIG
+        config = CONFIG + more
         if tls != "none":
             make_certificate(self.directory)
             config += CERTIFICATE
         self.config.write_text(config.format(directory=self.directory, port=self.port, upstream=upstream,
-                                             connections=connections, shards=shards, clients=clients, tls=tls))
+                                             connections=connections, shards=shards, clients=clients, tls=tls,
+                                             listener=listener))
         self.workplace = workplace
         self.start()
         wait_for(lambda: "220" in first_line(self.port) or not self.process.is_running(), "relay that answers")

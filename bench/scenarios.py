@@ -9,6 +9,7 @@ import time
 from measurements import CONNECTIONS, DOMAINS, SIZES, rate_of
 from postfix_relay import PostfixRelay
 from processes import Relay, own_memory, raise_open_files, settled
+from submission_scenarios import encryption, logins
 from table import Row
 from waiting import wait_for
 
@@ -224,4 +225,4 @@ def recipients_per_second(transfer):
 
 
 SCENARIOS = {scenario.__name__: scenario
-             for scenario in (throughput, distance, shards, buildup, latency, idle, recipients)}
+             for scenario in (throughput, distance, shards, buildup, latency, idle, recipients, encryption, logins)}

@@ -10,6 +10,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -53,6 +55,25 @@ class Outbox {
  private:
   Mailbox& mailbox_;
   std::deque<Letter> waiting_;
+};
+
+// Outboxes: what one thread that is no shard sends, to whichever shards. Used on that thread.
+class Outboxes {
+ public:
+  void send(Mailbox& to, Letter letter) {
+    outboxes_.try_emplace(&to, to).first->second.send(std::move(letter));
+  }
+  // False: a mailbox is full, and something waits for another flush().
+  bool flush() {
+    bool is_empty = true;
+    for (auto& [mailbox, outbox] : outboxes_) {
+      if (!outbox.flush()) is_empty = false;
+    }
+    return is_empty;
+  }
+
+ private:
+  std::unordered_map<Mailbox*, Outbox> outboxes_;
 };
 
 }  // namespace sluice

@@ -108,6 +108,14 @@ Result<std::size_t> Engine::feed(std::string_view ciphertext) {
   return std::unexpected(std::move(step).error());
 }
 
+bool Engine::is_slow_to_feed(std::string_view ciphertext) const {
+  if (server_ == nullptr || connection_ != nullptr || failure_) return false;
+  const auto found = find_client_hello(ciphertext);
+  if (!found || !*found) return false;
+  const auto hello = parse_client_hello(**found);
+  return hello && server_->certificate_for(*hello).key_kind() == KeyKind::rsa;
+}
+
 Result<Engine::Step> Engine::begin(std::string_view ciphertext) {
   return client_ ? begin_client() : begin_server(ciphertext);
 }

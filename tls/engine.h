@@ -46,6 +46,10 @@ class Engine {
   // was taken. What is left is given again with what comes next. A client begins with none.
   Result<std::size_t> feed(std::string_view ciphertext);
 
+  // Whether a feed of this holds up a thread for the better part of a millisecond: a server that
+  // is about to sign with RSA.
+  bool is_slow_to_feed(std::string_view ciphertext) const;
+
   // Encrypts what comes behind the first `done` bytes of the pieces, as much as output() has room
   // for; gives how much that was, at least 1. After the handshake, with nothing pending.
   Result<std::size_t> encrypt(std::span<const std::string_view> pieces, std::size_t done);

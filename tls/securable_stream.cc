@@ -25,8 +25,8 @@ TlsStream& SecurableStream::wrap(Role role) {
 }
 
 Task<Result<ConnectionFacts>> SecurableStream::secure(std::shared_ptr<const ServerContext> context,
-                                                      Deadline deadline) {
-  return wrap(std::move(context)).handshake(deadline);
+                                                      Deadline deadline, OffloadPool* signing) {
+  return wrap(std::move(context)).handshake(deadline, signing);
 }
 
 Task<Result<ConnectionFacts>> SecurableStream::secure(ClientRole role, Deadline deadline) {

@@ -26,9 +26,9 @@ class SecurableStream final : public Stream {
   void discard_received();
 
   // Makes it TLS, as the server. Nobody may be reading or writing; received() must be empty unless
-  // it is the beginning of TLS. After a failure only close() is left.
+  // it is the beginning of TLS. After a failure only close() is left. `signing`: see TlsStream.
   Task<Result<ConnectionFacts>> secure(std::shared_ptr<const ServerContext> context,
-                                       Deadline deadline);
+                                       Deadline deadline, OffloadPool* signing = nullptr);
   // The same as a client.
   Task<Result<ConnectionFacts>> secure(ClientRole role, Deadline deadline);
 

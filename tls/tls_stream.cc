@@ -32,21 +32,38 @@ Result<void> TlsStream::feed() {
 
 // ---- the handshake
 
-Task<Result<ConnectionFacts>> TlsStream::handshake(Deadline deadline) {
+// The view of what was received stays valid meanwhile: nobody else fills or consumes.
+Task<Result<void>> TlsStream::feed_slowly(OffloadPool& signing) {
+  Result<std::size_t> taken = 0;
+  const std::string_view received = inner_->received();
+  const std::function<void()> work = [this, &taken, received] { taken = engine_.feed(received); };
+  co_await signing.run(shard_, work);
+  if (!taken) co_return std::unexpected(std::move(taken).error());
+  inner_->consume(*taken);
+  co_return Result<void>{};
+}
+
+Task<Result<ConnectionFacts>> TlsStream::handshake(Deadline deadline, OffloadPool* signing) {
   SLUICE_ASSERT(!engine_.is_established(), "one handshake per connection");
   SLUICE_ASSERT(!is_reading_, "nobody reads before the handshake is over");
   SLUICE_ASSERT(!is_writing_, "nobody writes before the handshake is over");
   is_reading_ = is_writing_ = true;
-  auto negotiated = co_await negotiate(deadline);
+  auto negotiated = co_await negotiate(deadline, signing);
   is_reading_ = is_writing_ = false;
   leave();
   if (!negotiated) co_return std::unexpected(std::move(negotiated).error());
   co_return engine_.facts();
 }
 
-Task<Result<void>> TlsStream::negotiate(Deadline deadline) {
+Task<Result<void>> TlsStream::negotiate(Deadline deadline, OffloadPool* signing) {
   while (true) {
-    const auto fed = feed();
+    const bool is_slow = signing != nullptr && engine_.is_slow_to_feed(inner_->received());
+    Result<void> fed;
+    if (is_slow) {
+      fed = co_await feed_slowly(*signing);
+    } else {
+      fed = feed();
+    }
     const auto answered = co_await answer(deadline);
     if (!fed) co_return std::unexpected(fed.error());
     if (!answered) co_return std::unexpected(answered.error());

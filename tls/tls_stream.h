@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/event.h"
+#include "core/offload_pool.h"
 #include "core/stream.h"
 #include "core/wait.h"
 #include "tls/engine.h"
@@ -41,8 +42,9 @@ class TlsStream final : public Stream {
   ~TlsStream() override;
 
   // Once, before anything else. All of it within the deadline. After a failure only close() is
-  // left; the peer was told by an alert, if it was the peer's fault.
-  Task<Result<ConnectionFacts>> handshake(Deadline deadline);
+  // left; the peer was told by an alert, if it was the peer's fault. RSA signatures are made by the
+  // pool, or here when there is none (null).
+  Task<Result<ConnectionFacts>> handshake(Deadline deadline, OffloadPool* signing = nullptr);
 
   std::string_view received() const override { return engine_.plaintext().visible(); }
   void consume(std::size_t bytes) override { engine_.plaintext().consume(bytes); }
@@ -55,7 +57,8 @@ class TlsStream final : public Stream {
 
  private:
   static RunQueue& run_queue_of(Shard& shard);
-  Task<Result<void>> negotiate(Deadline deadline);
+  Task<Result<void>> negotiate(Deadline deadline, OffloadPool* signing);
+  Task<Result<void>> feed_slowly(OffloadPool& signing);
   Task<Result<void>> read(Deadline deadline);
   Task<Result<void>> write(std::span<const std::string_view> pieces, Deadline deadline);
   Task<Result<void>> become_sender(Deadline deadline);

@@ -105,6 +105,22 @@ TEST_F(EngineTest, SpeaksTls13WithEcdsa) {
   EXPECT_EQ(transfer(server, client_end, "250"), "250");
 }
 
+// Whoever drives it lets another thread do that.
+TEST_F(EngineTest, TellsWhenItWillSignWithRsa) {
+  Engine with_rsa(server_with({rsa()}));
+  Engine with_both(server_with({ecdsa(), rsa()}));
+  Engine client_end(client());
+  ASSERT_TRUE(client_end.feed(""));
+  const std::string hello = client_end.take_output();
+  EXPECT_TRUE(with_rsa.is_slow_to_feed(hello));
+  EXPECT_FALSE(with_rsa.is_slow_to_feed(hello.substr(0, hello.size() - 1)));
+  EXPECT_FALSE(with_rsa.is_slow_to_feed("EHLO x\r\n"));
+  EXPECT_FALSE(with_both.is_slow_to_feed(hello));
+  ASSERT_TRUE(with_rsa.feed(hello));
+  EXPECT_FALSE(with_rsa.is_slow_to_feed(hello));  // it has signed
+  EXPECT_FALSE(client_end.is_slow_to_feed(hello));
+}
+
 TEST_F(EngineTest, SpeaksTls12WithRsa) {
   Engine server(server_with({rsa()}));
   Engine client_end(client({}, Version::tls_1_2));

@@ -103,6 +103,53 @@ Task<void> exchange_lines(Shard& shard, std::shared_ptr<const ServerContext> con
 
 TEST_F(TlsStreamTest, ExchangesLines) { run_on_shard(exchange_lines, server(), client()); }
 
+Task<void> handshake_with(Shard& shard, TlsStream& server, OffloadPool& pool, Seen& seen) {
+  seen.facts = co_await server.handshake(soon(shard), &pool);
+}
+
+Task<void> sign_in_a_pool(Shard& shard, std::shared_ptr<const ServerContext> context,
+                          ClientRole role) {
+  OffloadPool pool("test-signing", 1);
+  Pair pair(shard, std::move(context), std::move(role));
+  pair.scope.spawn(handshake_with(shard, *pair.server, pool, pair.server_seen));
+  co_await run_handshake(*pair.client, pair.client_seen, soon(shard));
+  co_await pair.scope.join();
+  EXPECT_TRUE(pair.server_seen.facts);
+  EXPECT_TRUE(pair.client_seen.facts);
+  const auto sent = co_await send_text(*pair.client, "hello", soon(shard));
+  EXPECT_TRUE(sent);
+  const auto text = co_await read_bytes(*pair.server, 5, soon(shard));
+  EXPECT_EQ(text.value_or("nothing"), "hello");
+  co_await pair.close();
+  pool.stop();
+}
+
+TEST_F(TlsStreamTest, SignsWithRsaInAPool) {
+  const auto rsa = server_with({certificates_.load("rsa:2048", "DNS:mail.example.com")});
+  run_on_shard(sign_in_a_pool, rsa, client());
+}
+
+Task<void> cancel_while_signing(Shard& shard, std::shared_ptr<const ServerContext> context,
+                                ClientRole role) {
+  OffloadPool pool("test-signing", 1);
+  Pair pair(shard, std::move(context), std::move(role));
+  pair.scope.spawn(handshake_with(shard, *pair.server, pool, pair.server_seen));
+  TaskScope client(shard.run_queue());
+  client.spawn(run_handshake(*pair.client, pair.client_seen, soon(shard)));
+  for (int turn = 0; turn < 10; ++turn) co_await yield(shard);
+  pair.scope.cancel();
+  client.cancel();
+  co_await pair.scope.join();
+  co_await client.join();
+  co_await pair.close();
+  pool.stop();
+}
+
+TEST_F(TlsStreamTest, MayBeCancelledWhileItSigns) {
+  const auto rsa = server_with({certificates_.load("rsa:2048", "DNS:mail.example.com")});
+  run_on_shard(cancel_while_signing, rsa, client());
+}
+
 Task<void> close_in_order(Shard& shard, std::shared_ptr<const ServerContext> context,
                           ClientRole role) {
   Pair pair(shard, std::move(context), std::move(role));

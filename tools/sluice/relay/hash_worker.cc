@@ -134,7 +134,7 @@ Instant HashWorker::step(Bench& bench) {
   }
   for (Request* const late : given_up) answer(bench, *late, CheckOutcome::overloaded);
   if (request != nullptr) work(bench, *request);
-  if (!flush(bench)) return clock_.now() + kRetry;
+  if (!bench.outboxes.flush()) return clock_.now() + kRetry;
   return request != nullptr ? clock_.now() : next;
 }
 
@@ -164,17 +164,8 @@ void HashWorker::work(Bench& bench, Request& request) {
 }
 
 void HashWorker::answer(Bench& bench, Request& request, CheckOutcome outcome) {
-  Mailbox* const mailbox = &request.shard.mailbox();
-  const auto outbox = bench.outboxes.try_emplace(mailbox, *mailbox).first;
-  outbox->second.send([&request, outcome] { request.done.complete(outcome); });
-}
-
-bool HashWorker::flush(Bench& bench) {
-  bool is_empty = true;
-  for (auto& [mailbox, outbox] : bench.outboxes) {
-    if (!outbox.flush()) is_empty = false;
-  }
-  return is_empty;
+  bench.outboxes.send(request.shard.mailbox(),
+                      [&request, outcome] { request.done.complete(outcome); });
 }
 
 }  // namespace sluice::relay

@@ -76,7 +76,7 @@ class HashWorker {
   // What one worker has of its own.
   struct Bench {
     std::unique_ptr<Worker> worker;
-    std::unordered_map<Mailbox*, Outbox> outboxes;
+    Outboxes outboxes;
   };
 
   bool enqueue(Request& request);  // false when it was refused
@@ -85,7 +85,6 @@ class HashWorker {
   Request* next_request(Instant now);
   void work(Bench& bench, Request& request);
   static void answer(Bench& bench, Request& request, CheckOutcome outcome);
-  static bool flush(Bench& bench);
 
   const std::size_t queue_max_;
   const Duration wait_max_;

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/offload_pool.h"
 #include "relay/authenticator.h"
 #include "relay/connection_limits.h"
 #include "relay/dispatcher.h"
@@ -41,6 +42,7 @@ struct ReceptionParts {
   const UserDirectory* users;  // null with authenticator: nobody can log in
   Authenticator* authenticator;
   std::function<void(FreshEnvelope)> submit;  // to the dispatcher
+  OffloadPool* signing = nullptr;             // of TLS; null: the shard signs itself
   bool is_stopping = false;                   // new connections are told 421
 };
 

@@ -163,7 +163,8 @@ Result<void> Relay::start_shards() {
       .budget = memory_.reception(),
       .dispatchers = DispatcherGroup::make(
           config_, {.spool = *spool_, .shards = *shards_, .tenants = tenants_}, delivery_),
-      .logins = logins_.get()});
+      .logins = logins_.get(),
+      .signing = &signing_});
   parts_ = std::make_unique<ShardParts>(*shards_);
   make_leaders(first);
   return {};
@@ -213,6 +214,7 @@ void Relay::run() {
   shards_->run([this](Shard& shard) { return run_shard(shard); });
   signals_.reset();
   if (logins_ != nullptr) logins_->hashing.stop();
+  signing_.stop();
   spool_->stop();
   SLUICE_LOG(info, "relay_stopped", {"recipients_queued", spool_->accounting().queued});
   close_log();

@@ -83,6 +83,7 @@ class Relay {
   std::shared_ptr<tls::TicketKeys> ticket_keys_;
   std::shared_ptr<const ReceptionPolicy> policy_;  // at the start
   std::unique_ptr<Logins> logins_;                 // null: nobody can log in
+  OffloadPool signing_{"signing", 1};              // RSA, for TLS
   std::unique_ptr<spool::Spool> spool_;
   std::unique_ptr<ShardGroup> shards_;
   std::unique_ptr<RelayParts> relay_parts_;

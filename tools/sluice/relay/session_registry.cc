@@ -21,12 +21,15 @@ constexpr Duration kProxyHeaderMax = std::chrono::seconds(5);
 class StreamUpgrade final : public smtp::TlsUpgrade {
  public:
   StreamUpgrade(tls::SecurableStream& stream, std::shared_ptr<const tls::ServerContext> context,
-                ReceptionMetrics& metrics)
-      : stream_(stream), context_(std::move(context)), metrics_(metrics) {}
+                const ReceptionParts& parts)
+      : stream_(stream),
+        context_(std::move(context)),
+        metrics_(parts.metrics),
+        signing_(parts.signing) {}
 
   void discard_received() override { stream_.discard_received(); }
   Task<Result<tls::ConnectionFacts>> secure(Deadline deadline) override {
-    auto facts = co_await stream_.secure(context_, deadline);
+    auto facts = co_await stream_.secure(context_, deadline, signing_);
     if (!facts) {
       metrics_.tls_failures.add();
       co_return facts;
@@ -40,6 +43,7 @@ class StreamUpgrade final : public smtp::TlsUpgrade {
   tls::SecurableStream& stream_;
   std::shared_ptr<const tls::ServerContext> context_;
   ReceptionMetrics& metrics_;
+  OffloadPool* signing_;
 };
 
 }  // namespace
@@ -114,7 +118,7 @@ Task<void> SessionRegistry::receive(tls::SecurableStream& stream, const Visitor&
 
 Task<bool> SessionRegistry::secure(tls::SecurableStream& stream, const ReceptionPolicy& policy,
                                    smtp::ClientInfo& client) {
-  StreamUpgrade upgrade(stream, policy.tls(), parts_.metrics);
+  StreamUpgrade upgrade(stream, policy.tls(), parts_);
   auto facts = co_await upgrade.secure(Deadline::in(parts_.shard.clock(), kHandshakeMax));
   if (!facts) {
     SLUICE_LOG(info, "tls_failed", {"client", client.peer.to_string()},
@@ -127,7 +131,7 @@ Task<bool> SessionRegistry::secure(tls::SecurableStream& stream, const Reception
 
 Task<void> SessionRegistry::converse(tls::SecurableStream& stream, Reception& reception,
                                      smtp::ClientInfo client) {
-  StreamUpgrade upgrade(stream, reception.policy().tls(), parts_.metrics);
+  StreamUpgrade upgrade(stream, reception.policy().tls(), parts_);
   const smtp::ServerSession::Parts session_parts{
       .shard = parts_.shard,
       .settings = reception.settings(),

@@ -43,7 +43,8 @@ ShardPart::ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::Lin
                        // Once deliveries stop, what was accepted waits in the spool for the next
                        // start.
                        if (!is_delivery_stopping_) dispatcher_->submit(std::move(envelope));
-                     }},
+                     },
+                 .signing = relay.signing},
       sessions_(reception_, std::move(listener)),
       scope_(shard.run_queue()),
       left_(shard) {}

@@ -25,6 +25,7 @@ struct RelayParts {
   MemoryBudget& budget;  // of bodies in reception
   std::shared_ptr<DispatcherGroup> dispatchers;
   Logins* logins = nullptr;  // null: nobody can log in
+  OffloadPool* signing = nullptr;
 };
 
 class ShardPart {

@@ -1,0 +1,115 @@
+"""The scenarios of submission: over TLS, with logins, and while somebody guesses passwords."""
+
+import json
+import os
+import smtplib
+import subprocess
+import time
+
+from measurements import CONNECTIONS, DOMAINS, MESSAGES, SIZES, by_rate
+from processes import Relay
+from programs import BUILD, SLUICE
+from table import Row
+
+PASSWORD = "correct horse battery"
+STORM_RATE, STORM_ADDRESSES, STORM_SECONDS = 1_000, 500, 20
+TLS = ["--tls", "starttls", "--insecure"]
+USER = """
+name = "{name}"
+hash = "{hash}"
+senders = ["*"]
+"""
+# Hashing may take a twentieth of the machine, as a node does that has other things to do.
+AUTHENTICATION = """
+[authentication]
+hashing_share = 5
+"""
+
+
+def encryption(measured):
+    """the job of throughput at 10 KB, its clients over TLS 1.3, in turns with clients in clear"""
+    load = ["--messages", measured.scaled(MESSAGES["10 KB"]), "--size", SIZES["10 KB"], "--connections", CONNECTIONS,
+            "--domains", DOMAINS]
+    results = {"none": [], "starttls": []}
+    for run in range(measured.options.runs):
+        for tls, kept in results.items():
+            measured.say(f"encryption: {'in clear' if tls == 'none' else 'over TLS'}, run {run + 1} of "
+                         f"{measured.options.runs}")
+            options = load if tls == "none" else [*load, *TLS]
+            kept.append(measured.send_relayed(
+                options, lambda *args, tls=tls, **settings: Relay(*args, **settings, tls=tls)))
+    plain, secured = (by_rate(kept, lambda result: result.rate) for kept in results.values())
+    yield Row("encryption", "10 KB over TLS 1.3", secured.rate, "messages/s", plain.rate, "in clear",
+              at_least=0.75 * plain.rate)
+    yield Row("encryption", "10 KB over TLS 1.3, CPU of the relay", secured.microseconds_per_message, "µs/message",
+              plain.microseconds_per_message, "in clear")
+
+
+def hash_of(password):
+    done = subprocess.run([SLUICE, "user", "hash", "--password-file", "-"], input=password, capture_output=True,
+                          text=True, check=True)
+    return done.stdout.strip()
+
+
+class Submission(Relay):
+    """A relay whose users log in, in clear: the customer, and somebody whom it has not seen yet."""
+
+    def __init__(self, workplace, upstream, remembered="5m"):
+        users = "".join("[[user]]" + USER.format(name=name, hash=hash_of(PASSWORD)) for name in ("apikey", "newcomer"))
+        super().__init__(workplace, upstream, clients=15_000,
+                         listener='auth = "optional"\nauth_without_tls = true\nrelay_networks = []',
+                         more=users + AUTHENTICATION + f'remembered = "{remembered}"\n')
+
+
+def environment(password):
+    return {**os.environ, "SLUICE_LOAD_PASSWORD": password}
+
+
+def start_logins(measured, port, *arguments, password=PASSWORD):
+    return measured.workplace.start("logins", [BUILD / "bench/login_load", "--to", f"127.0.0.1:{port}", *arguments],
+                                    environment(password))
+
+
+def logins(measured):
+    """logins per second, remembered and not; submission while 500 addresses guess 1,000 passwords a second"""
+    sink, upstream = measured.workplace.start_sink()
+    for what, lifetime, count in (("remembered", "5m", 20_000), ("each hashed, within 5 % of the machine", "0ms", 30)):
+        measured.say(f"logins: {what}")
+        relay = Submission(measured.workplace, upstream, lifetime)
+        first = start_logins(measured, relay.port, "--count", 1).summary()
+        done = start_logins(measured, relay.port, "--count", measured.scaled(count, least=5), "--at-once", 32).summary()
+        if first["replies"] != {"235": 1} or set(done["replies"]) != {"235"}:
+            raise RuntimeError(f"not every login succeeded: {first} {done}")
+        yield Row("logins", what, done["logins_per_second"], "logins/s")
+        relay.end()
+    relay = Submission(measured.workplace, upstream)
+    submit(measured, relay, 2)  # warm
+    quiet, _ = submit(measured, relay, STORM_SECONDS / 2)
+    measured.say("logins: a storm of wrong passwords")
+    storm = start_logins(measured, relay.port, "--rate", STORM_RATE, "--addresses", STORM_ADDRESSES, "--at-once", 10_000,
+                         "--count", round(STORM_RATE * STORM_SECONDS * max(measured.options.scale, 0.1)), password="guess")
+    disturbed, seconds = submit(measured, relay, STORM_SECONDS / 2, newcomer=True)
+    storm.end()
+    answers = json.loads(storm.output_path.read_text())
+    yield Row("logins", f"submission in a storm of {answers['logins_per_second']:,.0f} wrong logins/s", disturbed,
+              "messages/s", quiet, "undisturbed", at_least=0.9 * quiet)
+    yield Row("logins", "a first login in the storm", seconds * 1000, "ms")
+    relay.end()
+    sink.end()
+
+
+def submit(measured, relay, seconds, newcomer=False):
+    """Messages per second of a customer who is logged in; and how long another one's first login took meanwhile."""
+    load = measured.workplace.start(
+        "load", [BUILD / "bench/sluice-load", "--to", f"127.0.0.1:{relay.port}", "--json", "--messages", 100_000_000,
+                 "--size", SIZES["2 KB"], "--connections", CONNECTIONS, "--user", "apikey"], environment(PASSWORD))
+    end = time.monotonic() + max(1, seconds * measured.options.scale)
+    took = 0
+    if newcomer:
+        start = time.monotonic()
+        with smtplib.SMTP("127.0.0.1", relay.port, timeout=60) as client:
+            client.login("newcomer", PASSWORD)
+        took = time.monotonic() - start
+    time.sleep(max(0, end - time.monotonic()))
+    load.end()
+    return json.loads(load.output_path.read_text())["messages_per_second"], took
