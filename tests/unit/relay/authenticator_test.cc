@@ -86,6 +86,16 @@ class AuthenticatorTest : public testing::Test {
         co_await authenticator.authenticate(std::move(login.name), std::move(password), client);
   }
 
+  static Task<void> run_all(Shard& shard, Authenticator& authenticator,
+                            std::vector<AuthenticationResult>& results) {
+    TaskScope scope(shard.run_queue());
+    for (AuthenticationResult& result : results) {
+      Login login{"apikey", "open sesame", "192.0.2.1"};
+      scope.spawn(run(authenticator, std::move(login), result));
+    }
+    co_await scope.join();
+  }
+
   TemporaryDirectory directory_;
   std::string path_ = directory_.file("users.toml");
   AuthenticationSettings settings_;
@@ -112,6 +122,24 @@ TEST_F(AuthenticatorTest, TheSecondTimeItIsRemembered) {
   EXPECT_EQ(code_of("apikey", "open sesame"), 235);
   EXPECT_TRUE(was_remembered_);
   EXPECT_EQ(code_of("apikey", "open sesam"), 535);
+}
+
+// A customer whose connections all come at once is no attack, and costs one hash.
+TEST_F(AuthenticatorTest, ManyWithTheSamePasswordWaitForOneCheck) {
+  open();
+  const auto& shard = shards_.emplace_back(open_shard());
+  LoginMetrics metrics(shard->metrics());
+  Authenticator authenticator({.shard = *shard,
+                               .users = *users_,
+                               .remembered = remembered_,
+                               .hashing = hashing_,
+                               .limits = *limits_,
+                               .metrics = metrics});
+  std::vector<AuthenticationResult> results(std::size_t{10} * settings_.failures_per_address);
+  shard->run(run_all(*shard, authenticator, results));
+  for (const auto& result : results) EXPECT_EQ(result.reply.code, 235);
+  EXPECT_EQ(metrics.hashed.value(), 1U);
+  EXPECT_EQ(metrics.remembered.value(), results.size() - 1);
 }
 
 TEST_F(AuthenticatorTest, AllWrongLoginsReadAlike) {

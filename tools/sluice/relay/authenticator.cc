@@ -10,6 +10,9 @@ namespace sluice::relay {
 
 namespace {
 
+// Of who waits for another's check of his password.
+constexpr Duration kPatience = std::chrono::seconds(30);
+
 // RFC 4954 6: 235 2.7.0, 535 5.7.8 and 454 4.7.0.
 smtp::Reply success() { return smtp::reply(235, {2, 7, 0}, "Authentication succeeded"); }
 
@@ -56,22 +59,47 @@ Task<AuthenticationResult> Authenticator::authenticate(std::string name, Secret 
                   .arrival = now,
                   .user = nullptr,
                   .is_disabled = false};
-  if (!parts_.limits.begin_of_address(client, now)) {
-    co_return refuse(attempt, LoginFailure::address_limit);
-  }
-  attempt.user = parts_.users.find(attempt.name);
-  attempt.is_disabled = attempt.user != nullptr && !attempt.user->settings.enabled;
-  if (attempt.is_disabled) attempt.user = nullptr;
+  co_return co_await wait_or_check(attempt);
+}
 
-  const bool is_remembered = attempt.user != nullptr &&
-                             parts_.remembered.knows(*attempt.user, attempt.password, now) &&
-                             may_come_from(attempt.user->settings, client);
-  if (is_remembered) {
-    parts_.limits.take_back_address(client, now);
-    parts_.metrics.remembered.add();
-    co_return succeed(attempt);
+Task<AuthenticationResult> Authenticator::wait_or_check(Attempt& attempt) {
+  const Deadline patience = Deadline::in(parts_.shard.clock(), kPatience);
+  while (true) {
+    const Instant now = parts_.shard.clock().now();
+    if (!parts_.limits.begin_of_address(attempt.client, now)) {
+      co_return refuse(attempt, LoginFailure::address_limit);
+    }
+    attempt.user = parts_.users.find(attempt.name);
+    attempt.is_disabled = attempt.user != nullptr && !attempt.user->settings.enabled;
+    if (attempt.is_disabled) attempt.user = nullptr;
+    if (is_remembered(attempt, now)) {
+      parts_.limits.take_back_address(attempt.client, now);
+      parts_.metrics.remembered.add();
+      co_return succeed(attempt);
+    }
+    if (!is_being_checked(attempt)) break;
+    parts_.limits.take_back_address(attempt.client, now);
+    auto told = co_await checked_.wait(patience);
+    if (!told) co_return refuse(attempt, LoginFailure::overloaded);
   }
-  co_return co_await check(attempt);
+  const auto place = checking_.insert(checking_.end(), &attempt);
+  auto result = co_await check(attempt);
+  checking_.erase(place);
+  checked_.notify_all();
+  co_return co_await hold_back(attempt, std::move(result));
+}
+
+bool Authenticator::is_remembered(const Attempt& attempt, Instant now) const {
+  return attempt.user != nullptr && parts_.remembered.knows(*attempt.user, attempt.password, now) &&
+         may_come_from(attempt.user->settings, attempt.client);
+}
+
+// By the same user with the same password.
+bool Authenticator::is_being_checked(const Attempt& attempt) const {
+  if (attempt.user == nullptr) return false;
+  return std::ranges::any_of(checking_, [&attempt](const Attempt* other) {
+    return other->user == attempt.user && other->password == attempt.password;
+  });
 }
 
 Task<AuthenticationResult> Authenticator::check(Attempt& attempt) {
@@ -84,9 +112,12 @@ Task<AuthenticationResult> Authenticator::check(Attempt& attempt) {
                       .rank = parts_.limits.rank_of(attempt.client, attempt.arrival)};
   const CheckOutcome outcome = co_await parts_.hashing.check(parts_.shard, std::move(asked));
   parts_.metrics.check_seconds.observe(parts_.shard.clock().now() - attempt.arrival);
-  auto result = judge(attempt, outcome);
-  if (result.reply.code != 535) co_return result;
+  co_return judge(attempt, outcome);
+}
 
+Task<AuthenticationResult> Authenticator::hold_back(const Attempt& attempt,
+                                                    AuthenticationResult result) {
+  if (result.reply.code != 535) co_return result;
   // From the arrival on, so that the time of the check does not show.
   const auto delay =
       parts_.limits.delay_of(attempt.client, attempt.name, parts_.shard.clock().now());

@@ -3,12 +3,16 @@
 // It joins the users, the passwords that were right lately, the workers that check hashes and the
 // limits of failures; it speaks no SASL and knows no session. Whoever fails is answered late and
 // with one sentence for all reasons, after the same work whether the user exists or not: the log
-// has the reason, without the password. One per shard, on its thread; what it joins is the node's.
+// has the reason, without the password. Who comes with the same password while it is checked waits
+// for that check: a customer who comes back with all his connections at once costs one. One per
+// shard, on its thread; what it joins is the node's.
 #pragma once
 
+#include <list>
 #include <memory>
 #include <string>
 
+#include "core/event.h"
 #include "core/ip_address.h"
 #include "core/secret.h"
 #include "core/task.h"
@@ -42,7 +46,7 @@ struct AuthenticatorParts {
 
 class Authenticator {
  public:
-  explicit Authenticator(const AuthenticatorParts& parts) : parts_(parts) {}
+  explicit Authenticator(const AuthenticatorParts& parts) : parts_(parts), checked_(parts.shard) {}
 
   // Waits for a check and, after a failure, for the delay; a task that is cancelled is answered
   // without the delay.
@@ -50,12 +54,19 @@ class Authenticator {
 
  private:
   struct Attempt;
+  Task<AuthenticationResult> wait_or_check(Attempt& attempt);
+  bool is_remembered(const Attempt& attempt, Instant now) const;
+  bool is_being_checked(const Attempt& attempt) const;
   Task<AuthenticationResult> check(Attempt& attempt);
+  // Keeps a refusal for its time.
+  Task<AuthenticationResult> hold_back(const Attempt& attempt, AuthenticationResult result);
   AuthenticationResult judge(Attempt& attempt, CheckOutcome outcome);
   AuthenticationResult succeed(const Attempt& attempt);
   AuthenticationResult refuse(const Attempt& attempt, LoginFailure failure);
 
   AuthenticatorParts parts_;
+  std::list<const Attempt*> checking_;
+  Event checked_;  // a check ended
 };
 
 }  // namespace sluice::relay

@@ -9,15 +9,15 @@
 namespace sluice::relay {
 namespace {
 
-std::optional<Authenticator> make_authenticator(Shard& shard, Logins* logins,
-                                                LoginMetrics& metrics) {
-  if (logins == nullptr) return std::nullopt;
-  return Authenticator({.shard = shard,
-                        .users = *logins->users,
-                        .remembered = logins->remembered,
-                        .hashing = logins->hashing,
-                        .limits = logins->limits,
-                        .metrics = metrics});
+std::unique_ptr<Authenticator> make_authenticator(Shard& shard, Logins* logins,
+                                                  LoginMetrics& metrics) {
+  if (logins == nullptr) return nullptr;
+  return std::make_unique<Authenticator>(AuthenticatorParts{.shard = shard,
+                                                            .users = *logins->users,
+                                                            .remembered = logins->remembered,
+                                                            .hashing = logins->hashing,
+                                                            .limits = logins->limits,
+                                                            .metrics = metrics});
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ ShardPart::ShardPart(Shard& shard, const RelayParts& relay, SessionRegistry::Lin
                  .budget = relay.budget,
                  .metrics = metrics_,
                  .users = relay.logins != nullptr ? relay.logins->users.get() : nullptr,
-                 .authenticator = authenticator_ ? &*authenticator_ : nullptr,
+                 .authenticator = authenticator_.get(),
                  .submit =
                      [this](FreshEnvelope envelope) {
                        // Once deliveries stop, what was accepted waits in the spool for the next

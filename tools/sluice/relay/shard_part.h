@@ -65,7 +65,7 @@ class ShardPart {
   spool::MessageIdSource ids_;
   ReceptionMetrics metrics_;
   LoginMetrics login_metrics_;
-  std::optional<Authenticator> authenticator_;
+  std::unique_ptr<Authenticator> authenticator_;  // null: nobody can log in
   std::unique_ptr<Dispatcher> dispatcher_;
   ReceptionParts reception_;
   SessionRegistry sessions_;
