@@ -10,6 +10,7 @@ from measurements import CONNECTIONS, DOMAINS, MESSAGES, SIZES, by_rate
 from processes import Relay
 from programs import BUILD, SLUICE
 from table import Row
+from waiting import wait_for
 
 PASSWORD = "correct horse battery"
 STORM_RATE, STORM_ADDRESSES, STORM_SECONDS = 1_000, 500, 20
@@ -78,9 +79,10 @@ def logins(measured):
         relay = Submission(measured.workplace, upstream, lifetime)
         first = start_logins(measured, relay.port, "--count", 1).summary()
         done = start_logins(measured, relay.port, "--count", measured.scaled(count, least=5), "--at-once", 32).summary()
-        if first["replies"] != {"235": 1} or set(done["replies"]) != {"235"}:
+        # 454: there was no time to look at it. Anything else says that a right password was wrong.
+        if first["replies"] != {"235": 1} or not set(done["replies"]) <= {"235", "454"}:
             raise RuntimeError(f"not every login succeeded: {first} {done}")
-        yield Row("logins", what, done["logins_per_second"], "logins/s")
+        yield Row("logins", what, done["replies"].get("235", 0) / done["seconds"], "logins/s")
         relay.end()
     relay = Submission(measured.workplace, upstream)
     submit(measured, relay, 2)  # warm
@@ -98,6 +100,18 @@ def logins(measured):
     sink.end()
 
 
+def may_log_in(port):
+    """Whether the newcomer succeeds; 454 asks to try again."""
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+        try:
+            client.login("newcomer", PASSWORD)
+            return True
+        except smtplib.SMTPAuthenticationError as refused:
+            if refused.smtp_code != 454:
+                raise
+            return False
+
+
 def submit(measured, relay, seconds, newcomer=False):
     """Messages per second of a customer who is logged in; and how long another one's first login took meanwhile."""
     load = measured.workplace.start(
@@ -107,8 +121,7 @@ def submit(measured, relay, seconds, newcomer=False):
     took = 0
     if newcomer:
         start = time.monotonic()
-        with smtplib.SMTP("127.0.0.1", relay.port, timeout=60) as client:
-            client.login("newcomer", PASSWORD)
+        wait_for(lambda: may_log_in(relay.port), "login of a newcomer")
         took = time.monotonic() - start
     time.sleep(max(0, end - time.monotonic()))
     load.end()
