@@ -133,9 +133,9 @@ struct Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
   ~Log() {
-    logger.reset();
     const std::uint64_t overrun = pool->overrun_counter();  // nobody queues any more
     pool.reset();                                           // its thread ends after the last line
+    logger.reset();  // each line that waited referred to it: this is the last reference
     sink->unwatch(overrun);
   }
 
