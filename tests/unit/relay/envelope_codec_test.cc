@@ -98,6 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenCase{"body_type_unknown", "M\x01" + field(3, "\x02"), ErrorCode::corrupt},
         BrokenCase{"body_type_negative", "M\x01" + field(3, "\xff"), ErrorCode::corrupt},
         BrokenCase{"body_type_too_long", "M\x01" + field(3, "\x01\x01"), ErrorCode::corrupt},
+        BrokenCase{"tag_empty", "M\x01" + field(10, ""), ErrorCode::corrupt},
         BrokenCase{"time_too_short", "M\x01" + field(4, "1234567"), ErrorCode::corrupt},
         BrokenCase{"client_too_long", "M\x01" + field(5, std::string(65, '1')), ErrorCode::corrupt},
         BrokenCase{"length_past_the_end", std::string("M\x01\x01\0\xff\xff\xff\xff", 8),

@@ -150,6 +150,7 @@ Result<void> read_sender_field(MessageMetadata& metadata, const Field& field) {
       return read_text(sender.campaign, field, smtp::kSluiceWordBytesMax);
     case MessageTag::tag:
       if (sender.tags.size() >= smtp::kTagsMax) return fail(ErrorCode::corrupt, "too many tags");
+      if (field.value.empty()) return fail(ErrorCode::corrupt, "an empty tag");  // never written
       return read_text(sender.tags.emplace_back(), field, smtp::kSluiceWordBytesMax);
     case MessageTag::metadata:
       return read_text(sender.metadata, field, smtp::kMessageDataBytesMax);
