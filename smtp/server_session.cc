@@ -141,11 +141,11 @@ Task<std::optional<Line>> ServerSession::State::wait_for_line() {
     is_idle_ = true;
     const auto filled = co_await fill(deadline);
     is_idle_ = false;
-    if (filled && begins_proxy_header(stream_.received())) {
-      close_with({4, 7, 0}, "Your address may not announce clients (PROXY protocol)");
-      co_return std::nullopt;
-    }
     if (filled) {
+      if (begins_proxy_header(stream_.received())) {
+        close_with({4, 7, 0}, "Your address may not announce clients (PROXY protocol)");
+        co_return std::nullopt;
+      }
       if (const auto line = lines_.try_read()) co_return line;
       continue;
     }

@@ -63,14 +63,15 @@ class Client {
 struct RegistryWorld : ReceptionWorld {
   RegistryWorld() { apply_config(); }
 
-  Client connect(Admission admission = Admission::welcome, Arrival arrival = Arrival::direct) {
+  Client connect(Admission admission = Admission::welcome,
+                 ClientIdentity identity = ClientIdentity::known) {
     const SocketPair pair = connected_pair();
     registry.open(NewConnection{.descriptor = pair.second,
                                 .peer = *Endpoint::parse("127.0.0.1:40000"),
                                 .local = listener.address.front(),
                                 .listener = 0,
                                 .admission = admission,
-                                .arrival = arrival});
+                                .identity = identity});
     return Client(*shard, pair.first);
   }
 
@@ -79,6 +80,12 @@ struct RegistryWorld : ReceptionWorld {
   Task<void> finish(Deadline transactions, Deadline final_dots) {
     co_await registry.finish(transactions, final_dots);
     is_finished = true;
+  }
+
+  // Without haste.
+  Task<void> finish_in_order() {
+    const Deadline deadline = later();
+    co_await finish(deadline, deadline);
   }
 
   Task<Admission> announce(Announcement announcement) {
@@ -134,8 +141,7 @@ Task<void> serve_and_report(RegistryWorld& world) {
   co_await client.say("QUIT\r\n");
   co_await client.hear_the_end();
   EXPECT_THAT(client.heard(), HasSubstr("221 2.0.0"));
-  const Deadline later = world.later();
-  co_await world.finish(later, later);
+  co_await world.finish_in_order();
   EXPECT_EQ(world.ended.size(), 1u);
   if (world.ended.empty()) co_return;
   EXPECT_EQ(world.ended[0].client, *IpAddress::parse("127.0.0.1"));
@@ -149,8 +155,7 @@ Task<void> refuse_one_too_many(RegistryWorld& world) {
   Client client = world.connect(Admission::too_many_connections);
   co_await client.hear_the_end();
   EXPECT_THAT(client.heard(), StartsWith("421 relay.example Too many connections"));
-  const Deadline later = world.later();
-  co_await world.finish(later, later);
+  co_await world.finish_in_order();
   EXPECT_EQ(world.ended.size(), 1u);
   if (world.ended.size() == 1) {
     EXPECT_EQ(world.ended[0].admission, Admission::too_many_connections);
@@ -164,8 +169,7 @@ Task<void> end_idle_sessions(RegistryWorld& world) {
   Client second = world.connect();
   co_await first.hear("220 ");
   co_await second.hear("220 ");
-  const Deadline later = world.later();
-  co_await world.finish(later, later);
+  co_await world.finish_in_order();
   co_await first.hear_the_end();
   co_await second.hear_the_end();
   EXPECT_THAT(first.heard(), HasSubstr("421 4.3.2"));
@@ -180,8 +184,7 @@ Task<void> connect_while_it_stops(RegistryWorld& world) {
   Client client = world.connect();
   co_await client.hear_the_end();
   EXPECT_THAT(client.heard(), StartsWith("421 relay.example"));
-  const Deadline later = world.later();
-  co_await world.finish(later, later);
+  co_await world.finish_in_order();
 }
 
 TEST(SessionRegistry, EndsASessionThatOpensWhileTheRelayStops) {
@@ -266,16 +269,18 @@ TEST(SessionRegistry, CutsWhatItWaitsForWhenItHurries) { run_with_registry(hurry
 
 // ---- proxies
 
-Task<void> serve_an_announced_client(RegistryWorld& world) {
-  Client client = world.connect(Admission::welcome, Arrival::proxied);
-  co_await client.say("PROXY TCP4 192.0.2.1 198.51.100.2 40000 587\r\n");
+Task<void> be_denied_relay(Client& client) {
   co_await client.hear("220 relay.example ESMTP");
-  // 192.0.2.1 is in no relay_networks, although the proxy is.
   co_await client.say("EHLO c\r\nMAIL FROM:<s@example.com>\r\nRCPT TO:<r@example.org>\r\nQUIT\r\n");
   co_await client.hear_the_end();
   EXPECT_THAT(client.heard(), HasSubstr("550 5.7.1 Relay access denied"));
-  const Deadline later = world.later();
-  co_await world.finish(later, later);
+}
+
+Task<void> serve_an_announced_client(RegistryWorld& world) {
+  Client client = world.connect(Admission::welcome, ClientIdentity::hidden);
+  co_await client.say("PROXY TCP4 192.0.2.1 198.51.100.2 40000 587\r\n");
+  co_await be_denied_relay(client);  // 192.0.2.1 is in no relay_networks, although the proxy is
+  co_await world.finish_in_order();
   const IpAddress named = *IpAddress::parse("192.0.2.1");
   EXPECT_THAT(world.announced, testing::ElementsAre(named));
   EXPECT_EQ(world.ended.size(), 1u);
@@ -290,12 +295,11 @@ TEST(SessionRegistry, GoesByTheClientThatAProxyNames) {
 
 Task<void> refuse_an_announced_client(RegistryWorld& world) {
   world.announced_admission = Admission::too_many_from_address;
-  Client client = world.connect(Admission::welcome, Arrival::proxied);
+  Client client = world.connect(Admission::welcome, ClientIdentity::hidden);
   co_await client.say("PROXY TCP4 192.0.2.1 198.51.100.2 40000 587\r\n");
   co_await client.hear_the_end();
   EXPECT_THAT(client.heard(), StartsWith("421 relay.example"));
-  const Deadline later = world.later();
-  co_await world.finish(later, later);
+  co_await world.finish_in_order();
   EXPECT_EQ(world.ended.size(), 1u);
   if (world.ended.size() == 1) {
     EXPECT_EQ(world.ended[0].admission, Admission::too_many_from_address);
@@ -307,14 +311,10 @@ TEST(SessionRegistry, RefusesAnAnnouncedClientPastItsLimits) {
 }
 
 Task<void> serve_a_hidden_client(RegistryWorld& world) {
-  Client client = world.connect(Admission::welcome, Arrival::proxied);
+  Client client = world.connect(Admission::welcome, ClientIdentity::hidden);
   co_await client.say("PROXY UNKNOWN\r\n");
-  co_await client.hear("220 relay.example ESMTP");
-  co_await client.say("EHLO c\r\nMAIL FROM:<s@example.com>\r\nRCPT TO:<r@example.org>\r\nQUIT\r\n");
-  co_await client.hear_the_end();
-  EXPECT_THAT(client.heard(), HasSubstr("550 5.7.1 Relay access denied"));
-  const Deadline later = world.later();
-  co_await world.finish(later, later);
+  co_await be_denied_relay(client);
+  co_await world.finish_in_order();
   EXPECT_THAT(world.announced, testing::IsEmpty());
   EXPECT_EQ(world.ended.size(), 1u);
   if (world.ended.size() == 1) {
@@ -327,13 +327,12 @@ TEST(SessionRegistry, AProxyThatNamesNobodyMayNotRelay) {
 }
 
 Task<void> refuse_a_proxy_without_header(RegistryWorld& world) {
-  Client client = world.connect(Admission::welcome, Arrival::proxied);
+  Client client = world.connect(Admission::welcome, ClientIdentity::hidden);
   co_await client.say("EHLO c\r\n");
   co_await client.hear_the_end();
   EXPECT_EQ(client.heard(), "");
   EXPECT_EQ(world.metrics.proxy_failures.value(), 1u);
-  const Deadline later = world.later();
-  co_await world.finish(later, later);
+  co_await world.finish_in_order();
 }
 
 TEST(SessionRegistry, AProxyMustSayForWhomItConnects) {
@@ -341,7 +340,7 @@ TEST(SessionRegistry, AProxyMustSayForWhomItConnects) {
 }
 
 Task<void> finish_while_a_proxy_is_silent(RegistryWorld& world) {
-  Client client = world.connect(Admission::welcome, Arrival::proxied);
+  Client client = world.connect(Admission::welcome, ClientIdentity::hidden);
   const Deadline now = world.now();
   co_await world.finish(now, now);
   co_await client.hear_the_end();
@@ -357,8 +356,7 @@ Task<void> refuse_a_header_of_anybody(RegistryWorld& world) {
   co_await client.say("PROXY TCP4 192.0.2.1 198.51.100.2 40000 587\r\n");
   co_await client.hear_the_end();
   EXPECT_THAT(client.heard(), HasSubstr("421 4.7.0 relay.example Your address may not announce"));
-  const Deadline later = world.later();
-  co_await world.finish(later, later);
+  co_await world.finish_in_order();
 }
 
 TEST(SessionRegistry, NobodyElseMayAnnounceAClient) {

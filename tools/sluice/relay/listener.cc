@@ -72,12 +72,13 @@ void Listener::on_accepted(const BoundListener& from, const Accepted& accepted) 
   }
   const ShardId shard = least_loaded();
   ++connections_by_shard_[shard.value()];
-  hand_over_(shard, NewConnection{.descriptor = accepted.descriptor,
-                                  .peer = accepted.peer,
-                                  .local = from.socket.endpoint(),
-                                  .listener = from.listener,
-                                  .admission = admission,
-                                  .arrival = is_proxied ? Arrival::proxied : Arrival::direct});
+  hand_over_(shard, NewConnection{
+                        .descriptor = accepted.descriptor,
+                        .peer = accepted.peer,
+                        .local = from.socket.endpoint(),
+                        .listener = from.listener,
+                        .admission = admission,
+                        .identity = is_proxied ? ClientIdentity::hidden : ClientIdentity::known});
 }
 
 Task<void> Listener::close_unanswered(int descriptor) {

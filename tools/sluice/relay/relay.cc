@@ -179,20 +179,17 @@ void Relay::make_leaders(Shard& first) {
       });
   lifecycle_ = std::make_unique<Lifecycle>(first, *parts_, *spool_, *listener_);
   if (delivery_ == DeliveryStart::held) lifecycle_->hold_delivery();
-  reloader_ = std::make_unique<Reloader>(
-      Reloader::Parts{
-          .shard = first,
-          .shards = *parts_,
-          .dispatchers = *relay_parts_->dispatchers,
-          .listener = *listener_,
-          .tenants = tenants_,
-          .memory = memory_,
-          .spool = *spool_,
-          .logins = logins_.get(),
-          .ticket_keys = ticket_keys_,
-          .load = load_,
-          .post = [this](Letter letter) { shards_->post(ShardId(0), std::move(letter)); }},
-      config_, policy_);
+  reloader_ = std::make_unique<Reloader>(Reloader::Parts{.shard = first,
+                                                         .shards = *parts_,
+                                                         .dispatchers = *relay_parts_->dispatchers,
+                                                         .listener = *listener_,
+                                                         .tenants = tenants_,
+                                                         .memory = memory_,
+                                                         .spool = *spool_,
+                                                         .logins = logins_.get(),
+                                                         .ticket_keys = ticket_keys_,
+                                                         .load = load_},
+                                         config_, policy_);
   TenantControl tenant_control(
       {.shard = first, .shards = *parts_, .spool = *spool_, .tenants = tenants_, .policy = [this] {
          return reloader_->policy();
@@ -269,7 +266,6 @@ void Relay::on_open() {
 }
 
 Task<void> Relay::finish_answers() {
-  reloader_->stop();
   co_await control_->finish();
   co_await http_->stop();
   co_await service_manager_->stop();

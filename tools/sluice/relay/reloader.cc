@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "core/assert.h"
-#include "core/completion.h"
 #include "core/shard.h"
 #include "relay/open_files_plan.h"
 
@@ -12,13 +10,6 @@ namespace sluice::relay {
 Reloader::Reloader(Parts parts, std::shared_ptr<const RelayConfig> config,
                    std::shared_ptr<const ReceptionPolicy> policy)
     : parts_(std::move(parts)), config_(std::move(config)), policy_(std::move(policy)) {}
-
-Reloader::~Reloader() { SLUICE_ASSERT(worker_ == nullptr, "stop() ended the worker"); }
-
-void Reloader::stop() {
-  if (worker_ != nullptr) worker_->stop();
-  worker_.reset();
-}
 
 Task<Result<ReloadReport>> Reloader::reload(ReloadMode mode) {
   if (std::exchange(is_busy_, true)) {
@@ -41,7 +32,8 @@ Task<Result<ReloadReport>> Reloader::reload(ReloadMode mode) {
 }
 
 Task<Result<ReloadReport>> Reloader::prepare_and_apply(ReloadMode mode) {
-  SLUICE_CO_TRY(wanted, co_await on_worker(parts_.load));
+  OffloadPool worker("reload", 1);
+  SLUICE_CO_TRY(wanted, co_await load(worker));
   SLUICE_CO_TRY(fitting, plan_open_files(std::move(wanted)));
   PlannedReload planned = plan_reload(*config_, *fitting);
   if (parts_.logins == nullptr && has_logins(*planned.config)) {
@@ -50,39 +42,30 @@ Task<Result<ReloadReport>> Reloader::prepare_and_apply(ReloadMode mode) {
   }
   SLUICE_CO_TRY(policy, ReceptionPolicy::make(planned.config, parts_.tenants, parts_.ticket_keys));
   if (mode == ReloadMode::dry_run) co_return std::move(planned.report);
-  SLUICE_CO_TRY(log, co_await prepare_log_of(*planned.config));
+  SLUICE_CO_TRY(log, co_await prepare_log_of(*planned.config, worker));
   auto applied = co_await apply(planned.config, std::move(policy));
   if (!applied) co_return std::unexpected(std::move(applied).error());
   if (log != nullptr) {
-    const std::function<bool()> adopt = [log] {
-      adopt_log(log);
-      return true;
-    };
-    co_await on_worker(adopt);
+    const std::function<void()> adopt = [log] { adopt_log(log); };
+    co_await worker.run(parts_.shard, adopt);
   }
   planned.report.is_applied = true;
   co_return std::move(planned.report);
 }
 
-// One step of a worker that lives until the next one is needed.
-template <typename T>
-Task<T> Reloader::on_worker(std::function<T()> function) {
-  stop();
-  Completion<T> done(parts_.shard);
-  auto step = [&done, &function, post = parts_.post, is_done = false]() mutable {
-    if (std::exchange(is_done, true)) return Instant::far_future();
-    auto value = std::make_shared<T>(function());
-    post([&done, value] { done.complete(std::move(*value)); });
-    return Instant::far_future();
-  };
-  worker_ = executor_.start("reload", std::move(step));
-  co_return co_await done.wait();
+Task<Reloader::Loaded> Reloader::load(OffloadPool& worker) {
+  Loaded loaded;
+  const std::function<void()> read = [this, &loaded] { loaded = parts_.load(); };
+  co_await worker.run(parts_.shard, read);
+  co_return loaded;
 }
 
-Task<Result<Reloader::NewLog>> Reloader::prepare_log_of(const RelayConfig& config) {
-  if (config.log == config_->log) co_return NewLog();
-  const std::function<Result<NewLog>()> prepare = [&config] { return prepare_log(config.log); };
-  auto prepared = co_await on_worker(prepare);
+Task<Result<Reloader::NewLog>> Reloader::prepare_log_of(const RelayConfig& config,
+                                                        OffloadPool& worker) {
+  Result<NewLog> prepared;
+  if (config.log == config_->log) co_return prepared;
+  const std::function<void()> prepare = [&] { prepared = prepare_log(config.log); };
+  co_await worker.run(parts_.shard, prepare);
   if (!prepared) co_return std::unexpected(std::move(prepared).error().within("log.file"));
   co_return prepared;
 }

@@ -9,8 +9,8 @@
 #include <functional>
 #include <memory>
 
-#include "core/executor.h"
 #include "core/log.h"
+#include "core/offload_pool.h"
 #include "core/task.h"
 #include "relay/config_reload.h"
 #include "relay/listener.h"
@@ -37,27 +37,21 @@ class Reloader {
     Logins* logins;  // null: no listener had AUTH at the start
     std::shared_ptr<tls::TicketKeys> ticket_keys;
     std::function<Result<std::shared_ptr<const RelayConfig>>()> load;  // on a worker
-    std::function<void(Letter)> post;  // from the worker to the shard
   };
   Reloader(Parts parts, std::shared_ptr<const RelayConfig> config,
            std::shared_ptr<const ReceptionPolicy> policy);
-  ~Reloader();
 
   // refused: another reload is going on. Else what is wrong with the files.
   Task<Result<ReloadReport>> reload(ReloadMode mode);
 
   const std::shared_ptr<const ReceptionPolicy>& policy() const { return policy_; }
-  // After the last reload.
-  void stop();
 
  private:
   using Loaded = Result<std::shared_ptr<const RelayConfig>>;
   using NewLog = std::shared_ptr<PreparedLog>;  // null: the log stays as it is
   Task<Result<ReloadReport>> prepare_and_apply(ReloadMode mode);
-  // What the function returned, on a thread of its own.
-  template <typename T>
-  Task<T> on_worker(std::function<T()> function);
-  Task<Result<NewLog>> prepare_log_of(const RelayConfig& config);
+  Task<Loaded> load(OffloadPool& worker);
+  Task<Result<NewLog>> prepare_log_of(const RelayConfig& config, OffloadPool& worker);
   Task<Result<void>> apply(std::shared_ptr<const RelayConfig> config,
                            std::shared_ptr<const ReceptionPolicy> policy);
   void set_limits(const RelayConfig& config);
@@ -66,8 +60,6 @@ class Reloader {
   Parts parts_;
   std::shared_ptr<const RelayConfig> config_;
   std::shared_ptr<const ReceptionPolicy> policy_;
-  Executor executor_;
-  std::unique_ptr<Worker> worker_;
   bool is_busy_ = false;
 };
 

@@ -67,21 +67,17 @@ void SessionRegistry::open(NewConnection connection) {
 Task<void> SessionRegistry::serve(NewConnection connection) {
   tls::SecurableStream stream(
       parts_.shard, adopt_socket(parts_.shard, connection.descriptor, Direction::incoming));
-  const bool is_direct = connection.arrival == Arrival::direct;
-  Visitor visitor{.connection = connection,
-                  .identity = is_direct ? ClientIdentity::known : ClientIdentity::hidden,
-                  .counted = std::nullopt};
-  if (is_direct) visitor.counted = connection.peer.address;
   bool is_ready = true;
-  if (!is_direct) is_ready = co_await learn_client(stream, visitor);
-  if (is_ready) co_await receive(stream, visitor);
+  if (connection.identity == ClientIdentity::hidden) {
+    is_ready = co_await learn_client(stream, connection);
+  }
+  if (is_ready) co_await receive(stream, connection);
   co_await stream.close();
-  note_ended(visitor);
+  note_ended(connection);
   session_ended_.notify_all();
 }
 
-Task<bool> SessionRegistry::learn_client(Stream& stream, Visitor& visitor) {
-  NewConnection& connection = visitor.connection;
+Task<bool> SessionRegistry::learn_client(Stream& stream, NewConnection& connection) {
   const Clock& clock = parts_.shard.clock();
   const auto header =
       co_await read_proxy_header(stream, Deadline::in(clock, kProxyHeaderMax), clock);
@@ -96,16 +92,14 @@ Task<bool> SessionRegistry::learn_client(Stream& stream, Visitor& visitor) {
   const Announcement announcement{.client = header->announced->client.address,
                                   .listener = connection.listener};
   connection.admission = co_await link_.announce(announcement);
-  visitor.identity = ClientIdentity::known;
-  visitor.counted = announcement.client;
+  connection.identity = ClientIdentity::known;
   connection.peer = header->announced->client;
   connection.local = header->announced->server;
   co_return connection.admission != Admission::closed;
 }
 
-Task<void> SessionRegistry::receive(tls::SecurableStream& stream, const Visitor& visitor) {
-  const NewConnection& connection = visitor.connection;
-  Reception reception(parts_, connection.listener, connection.admission, visitor.identity);
+Task<void> SessionRegistry::receive(tls::SecurableStream& stream, const NewConnection& connection) {
+  Reception reception(parts_, connection.listener, connection.admission, connection.identity);
   smtp::ClientInfo client{
       .peer = connection.peer, .local = connection.local, .hello = {}, .is_extended = false};
   const auto& settings = reception.policy().listener(connection.listener).settings;
@@ -150,10 +144,11 @@ Task<void> SessionRegistry::converse(tls::SecurableStream& stream, Reception& re
   parts_.metrics.sessions.add(-1);
 }
 
-void SessionRegistry::note_ended(const Visitor& visitor) {
-  ended_.push_back(EndedConnection{.client = visitor.counted,
-                                   .listener = visitor.connection.listener,
-                                   .admission = visitor.connection.admission});
+void SessionRegistry::note_ended(const NewConnection& connection) {
+  EndedConnection ended{
+      .client = std::nullopt, .listener = connection.listener, .admission = connection.admission};
+  if (connection.identity == ClientIdentity::known) ended.client = connection.peer.address;
+  ended_.push_back(ended);
   if (ended_.size() == 1) scope_.spawn(report_ended());
 }
 

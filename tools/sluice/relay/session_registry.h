@@ -22,9 +22,6 @@
 
 namespace sluice::relay {
 
-// Who is at the other end: the client, or a proxy that must say first for whom it connected.
-enum class Arrival : std::uint8_t { direct, proxied };
-
 // A connection on its way from the listener to a shard.
 struct NewConnection {
   int descriptor;  // owned by whoever holds this
@@ -32,7 +29,7 @@ struct NewConnection {
   Endpoint local;
   std::uint16_t listener;  // position of its [[listener]]
   Admission admission;
-  Arrival arrival = Arrival::direct;
+  ClientIdentity identity = ClientIdentity::known;  // hidden: a proxy is to name the client first
 };
 
 // What the listener must count back.
@@ -78,23 +75,17 @@ class SessionRegistry {
     smtp::ServerSession& session;
     TaskScope& conversation;  // of this session alone
   };
-  // A connection, and what is known of its client.
-  struct Visitor {
-    NewConnection connection;
-    ClientIdentity identity;
-    std::optional<IpAddress> counted;  // by whom the listener counts it
-  };
   Task<void> wait_for_sessions(Deadline deadline);
   void cut_transactions();
   Task<void> serve(NewConnection connection);
   // Puts the client in place of the proxy. False: the connection is only to be closed.
-  Task<bool> learn_client(Stream& stream, Visitor& visitor);
-  Task<void> receive(tls::SecurableStream& stream, const Visitor& visitor);
+  Task<bool> learn_client(Stream& stream, NewConnection& connection);
+  Task<void> receive(tls::SecurableStream& stream, const NewConnection& connection);
   Task<bool> secure(tls::SecurableStream& stream, const ReceptionPolicy& policy,
                     smtp::ClientInfo& client);
   Task<void> converse(tls::SecurableStream& stream, Reception& reception, smtp::ClientInfo client);
   Task<void> report_ended();
-  void note_ended(const Visitor& visitor);
+  void note_ended(const NewConnection& connection);
 
   ReceptionParts& parts_;
   Link link_;
