@@ -6,7 +6,7 @@
 #include <array>
 #include <iterator>
 
-#include "smtp/base64.h"
+#include "bench/login.h"
 #include "smtp/reply.h"
 
 namespace sluice::bench {
@@ -39,11 +39,6 @@ std::string dot_stuffed(std::string_view message) {
   if (!message.ends_with("\r\n")) out += "\r\n";
   out += ".\r\n";
   return out;
-}
-
-std::string plain_login(std::string_view user, std::string_view password) {
-  const std::string secret = fmt::format("{}{}{}{}", '\0', user, '\0', password);
-  return fmt::format("AUTH PLAIN {}\r\n", smtp::encode_base64(secret));
 }
 
 bool is_accepting(int code) { return code >= 200 && code < 400; }
@@ -124,7 +119,6 @@ Task<Result<LoadConnection::Answer>> LoadConnection::greet() {
   co_return hello;
 }
 
-// RFC 4954 4, RFC 4616 2: PLAIN with an initial response.
 Task<Result<void>> LoadConnection::log_in() {
   std::string line = plain_login(settings_.user, settings_.password);
   SLUICE_CO_TRY(answer, co_await exchange(std::move(line)));

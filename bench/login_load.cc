@@ -5,14 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <optional>
 
+#include "bench/login.h"
 #include "bench/stop_signal.h"
 #include "core/shard_group.h"
 #include "core/socket.h"
-#include "smtp/base64.h"
 
 namespace sluice::bench {
 namespace {
@@ -37,11 +36,7 @@ IpAddress source_address(std::uint64_t number, unsigned addresses) {
 class LoginLoad {
  public:
   LoginLoad(const Options& options, const Endpoint& to, const std::string& password)
-      : options_(options),
-        to_(to),
-        login_(fmt::format(
-            "AUTH PLAIN {}\r\n",
-            smtp::encode_base64(fmt::format("{}{}{}{}", '\0', options.user, '\0', password)))) {}
+      : options_(options), to_(to), login_(plain_login(options.user, password)) {}
 
   void stop() { is_stopped_.store(true); }
 
@@ -140,11 +135,7 @@ class LoginLoad {
 Result<void> run_logins(const Options& options) {
   StopSignal signal;
   SLUICE_TRY(to, Endpoint::parse(options.to));
-  const char* password =
-      std::getenv("SLUICE_LOAD_PASSWORD");  // NOLINT(concurrency-mt-unsafe): before any thread
-  if (password == nullptr) {
-    return fail(ErrorCode::syntax, "the password is not in the environment: SLUICE_LOAD_PASSWORD");
-  }
+  SLUICE_TRY(password, password_from_environment());
   SLUICE_TRY(group, ShardGroup::start(1, 1));
   LoginLoad load(options, to, password);
   signal.watch([&load] { load.stop(); });

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ports import free_port
 from programs import SLUICE, SLUICE_LOAD, SLUICE_SINK
+from submission import make_certificate
 from waiting import wait_for
 
 CONFIG = """
@@ -44,16 +45,8 @@ socket = "{directory}/control.sock"
 
 CERTIFICATE = """
 [tls]
-certificates = [{{ certificate = "{directory}/cert.pem", key = "{directory}/key.pem" }}]
+certificates = [{{ certificate = "{directory}/cert.pem", key = "{directory}/cert.key" }}]
 """
-
-
-def make_certificate(directory):
-    """An ECDSA key and a certificate that signs itself."""
-    subprocess.run(["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                    "-days", "90", "-subj", "/CN=relay.example", "-addext", "subjectAltName=DNS:relay.example",
-                    "-out", directory / "cert.pem", "-keyout", directory / "key.pem"],
-                   check=True, capture_output=True, stdin=subprocess.DEVNULL)
 
 
 def thread_seconds(pid):

@@ -9,6 +9,7 @@ import time
 from measurements import CONNECTIONS, DOMAINS, SIZES, rate_of
 from postfix_relay import PostfixRelay
 from processes import Relay, own_memory, raise_open_files, settled
+from relay import unverified
 from submission_scenarios import encryption, logins
 from table import Row
 from waiting import wait_for
@@ -146,9 +147,9 @@ def idle(measured):
     count = min(measured.scaled(10_000), raise_open_files() - 1_000, 25_000)
     measured.say(f"idle: {count} connections")
     sink, upstream = measured.workplace.start_sink()
-    floor = memory_per_connection(sink.pid, upstream, count)
+    floor = memory_per_connection(sink.pid, upstream, count, greeted)
     relay = Relay(measured.workplace, upstream, clients=count + 10)
-    figure = memory_per_connection(relay.process.pid, relay.port, count)
+    figure = memory_per_connection(relay.process.pid, relay.port, count, greeted)
     yield Row("idle", f"memory with {count}", figure / 1000, "KB per connection", floor / 1000, "the sink's",
               at_most=10)
     relay.end()
@@ -162,8 +163,7 @@ def idle(measured):
     sink.end()
 
 
-def memory_per_connection(pid, port, count, connect=None):
-    connect = connect or greeted
+def memory_per_connection(pid, port, count, connect):
     before = settled(lambda: own_memory(pid))
     connections = [connect(port) for _ in range(count)]
     after = settled(lambda: own_memory(pid))
@@ -180,9 +180,8 @@ def greeted(port):
 
 def secured_greeting():
     """What opens a connection, has it secured by TLS 1.3, and greets."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = unverified()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # of this run, signed by itself
 
     def connect(port):
         clear = greeted(port)

@@ -5,12 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
-#include <cstdlib>
 #include <thread>
 
 #include "bench/ledger.h"
 #include "bench/load_connection.h"
 #include "bench/load_plan.h"
+#include "bench/login.h"
 #include "bench/quantity.h"
 #include "bench/stop_signal.h"
 #include "core/shard_group.h"
@@ -117,13 +117,9 @@ Result<void> read_security(const LoadOptions& options, ConnectionSettings& conne
     return fail(ErrorCode::syntax, "--ca and --insecure mean nothing without --tls");
   }
   if (options.user.empty()) return {};
-  const char* password =
-      std::getenv("SLUICE_LOAD_PASSWORD");  // NOLINT(concurrency-mt-unsafe): before any thread
-  if (password == nullptr) {
-    return fail(ErrorCode::syntax, "--user needs the password in SLUICE_LOAD_PASSWORD");
-  }
+  SLUICE_TRY(password, password_from_environment());
   connection.user = options.user;
-  connection.password = password;
+  connection.password = std::move(password);
   return {};
 }
 

@@ -9,10 +9,10 @@ import time
 from measurements import CONNECTIONS, DOMAINS, MESSAGES, SIZES, by_rate
 from processes import Relay
 from programs import BUILD, SLUICE
+from submission import PASSWORD
 from table import Row
 from waiting import wait_for
 
-PASSWORD = "correct horse battery"
 STORM_RATE, STORM_ADDRESSES, STORM_SECONDS = 1_000, 500, 20
 TLS = ["--tls", "starttls", "--insecure"]
 USER = """
