@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from programs import BUILD
-from submission import PASSWORD, context, listener, message, plain, top
+from submission import PASSWORD, context, listener, message, plain, secured, top
 from waiting import wait_for
 from wire import Wire
 
@@ -33,11 +33,7 @@ def resident(pid):
 def submit(relaying, certificate):
     """A normal client; returns how long it took."""
     start = time.monotonic()
-    with Wire(relaying.port) as wire:
-        wire.hello()
-        assert wire.command("STARTTLS").code == 220
-        wire.secure(context(certificate))
-        wire.hello()
+    with secured(relaying, certificate) as wire:
         assert wire.command(plain("apikey", PASSWORD)).code == 235
         assert wire.submit(message().encode(), sender="news@acme.example").code == 250
     return time.monotonic() - start
@@ -66,12 +62,11 @@ class Attack:
         assert not self.thread.is_alive() and self.failure is None, self.failure
 
 
-def connect(relaying, hello=True):
+def connect(relaying):
     connection = socket.create_connection(("127.0.0.1", relaying.port), timeout=20)
     connection.recv(512)
-    if hello:
-        connection.sendall(b"EHLO attacker.example\r\n")
-        connection.recv(4096)
+    connection.sendall(b"EHLO attacker.example\r\n")
+    connection.recv(4096)
     return connection
 
 
@@ -146,7 +141,7 @@ def resets(relaying, stop):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.sendall(state)
             if number % 2:
-                time.sleep(0.01)
+                connection.recv(512)
             connection.close()
 
 
@@ -279,7 +274,7 @@ def test_what_is_pipelined_behind_starttls_has_no_effect(submission, certificate
             wire.secure(context(certificate))
         except (ssl.SSLError, OSError):
             return  # what lay behind was taken for the beginning of TLS: nothing was obeyed
-        # No reply to what was injected: the next one is that to NOOP, and nobody has logged in.
+        # No reply to what was injected: the next one is that to MAIL, and nobody has logged in.
         reply = wire.command("MAIL FROM:<news@acme.example>")
         assert reply.code in (503, 530), reply
     assert not upstream.messages and relaying.queued() == 0
@@ -288,11 +283,7 @@ def test_what_is_pipelined_behind_starttls_has_no_effect(submission, certificate
 def test_smuggling_fails_in_tls_as_in_clear(submission, certificate):
     relaying, _ = submission()
     for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r\n"):
-        with Wire(relaying.port) as wire:
-            wire.hello()
-            assert wire.command("STARTTLS").code == 220
-            wire.secure(context(certificate))
-            wire.hello()
+        with secured(relaying, certificate) as wire:
             assert wire.command(plain("apikey", PASSWORD)).code == 235
             wire.begin("news@acme.example")
             assert wire.command("DATA").code == 354

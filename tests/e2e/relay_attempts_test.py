@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from peers import require_root
-from submission import PASSWORD, context, listener, message, plain, top
+from submission import PASSWORD, listener, message, plain, secured, top
 from waiting import wait_for
 from wire import Wire
 
@@ -59,15 +59,6 @@ def relaying(relay, server, directory, certificate):
     one = relay(routes=routes, top=top(directory), listener=listener("required"))
     one.upstream = upstream
     return one
-
-
-def secured(relaying, certificate):
-    client = Wire(relaying.port)
-    client.hello()
-    assert client.command("STARTTLS").code == 220
-    client.secure(context(certificate))
-    client.hello()
-    return client
 
 
 def assert_nothing_went(relaying):

@@ -5,6 +5,8 @@ import smtplib
 import ssl
 import subprocess
 
+from wire import Wire
+
 PASSWORD = "correct horse battery"
 
 
@@ -44,6 +46,16 @@ def log_in(relaying, certificate, password=PASSWORD, name="apikey"):
     client = smtplib.SMTP("127.0.0.1", relaying.port, timeout=60)
     client.starttls(context=context(certificate))
     client.login(name, password)
+    return client
+
+
+def secured(relaying, certificate):
+    """A client that says what it is told, within TLS by STARTTLS, after its EHLO."""
+    client = Wire(relaying.port)
+    client.hello()
+    assert client.command("STARTTLS").code == 220
+    client.secure(context(certificate))
+    client.hello()
     return client
 
 

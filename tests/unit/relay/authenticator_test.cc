@@ -45,18 +45,22 @@ class AuthenticatorTest : public testing::Test {
     limits_ = std::make_unique<LoginLimits>(settings_);
   }
 
+  AuthenticatorParts parts_of(Shard& shard, LoginMetrics& metrics) {
+    return {.shard = shard,
+            .users = *users_,
+            .remembered = remembered_,
+            .hashing = hashing_,
+            .limits = *limits_,
+            .metrics = metrics};
+  }
+
   // One login on a shard of its own, from one of the clients 192.0.2.x.
   AuthenticationResult log_in(const std::string& name, const std::string& password,
                               const std::string& client = "192.0.2.1") {
     open();
     const auto& shard = shards_.emplace_back(open_shard());
     LoginMetrics metrics(shard->metrics());
-    Authenticator authenticator({.shard = *shard,
-                                 .users = *users_,
-                                 .remembered = remembered_,
-                                 .hashing = hashing_,
-                                 .limits = *limits_,
-                                 .metrics = metrics});
+    Authenticator authenticator(parts_of(*shard, metrics));
     AuthenticationResult result;
     const Instant start = shard->clock().now();
     shard->run(run(authenticator, {name, password, client}, result));
@@ -129,12 +133,7 @@ TEST_F(AuthenticatorTest, ManyWithTheSamePasswordWaitForOneCheck) {
   open();
   const auto& shard = shards_.emplace_back(open_shard());
   LoginMetrics metrics(shard->metrics());
-  Authenticator authenticator({.shard = *shard,
-                               .users = *users_,
-                               .remembered = remembered_,
-                               .hashing = hashing_,
-                               .limits = *limits_,
-                               .metrics = metrics});
+  Authenticator authenticator(parts_of(*shard, metrics));
   std::vector<AuthenticationResult> results(std::size_t{10} * settings_.failures_per_address);
   shard->run(run_all(*shard, authenticator, results));
   for (const auto& result : results) EXPECT_EQ(result.reply.code, 235);
