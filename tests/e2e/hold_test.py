@@ -51,6 +51,7 @@ def test_recovered_mail_is_held_too_and_does_not_expire(relay, sink, load):
     wait_for(lambda: time.time() > accepted + 1, "time in which it would expire")
     wait_for(lambda: sum(row["ready"] + row["scheduled"] for row in rows(relaying)) == 200, "recovered queue")
     relaying.stop()
+    upstream.stop()
     assert not upstream.received()
     assert "+ 200 queued" in " ".join(relaying.verify().split())
 
@@ -63,4 +64,5 @@ def test_drain_of_held_mail_is_refused(relay, sink, load):
     relaying.command("release")
     relaying.command("drain")
     assert relaying.program.wait() == 0
+    upstream.stop()
     assert len(upstream.received()) == 200

@@ -37,6 +37,7 @@ class Sink:
         self.address = f"127.0.0.1:{self.port}"
 
     def received(self):
+        """What the ledger shows: the sink writes it behind the run, and whole at its end."""
         return pairs(self.ledger, "received")
 
     def stop(self):
