@@ -20,7 +20,7 @@ class Batch {
   explicit Batch(benchmark::State& state) : body_(budget_) {
     const std::string bytes(static_cast<std::size_t>(state.range(0)), 'x');
     if (!body_.append(bytes)) state.SkipWithError("the budget holds one body");
-    envelopes_.push_back({.queue = "bulk:default@example.net",
+    envelopes_.push_back({.queue = {},
                           .metadata = std::string(40, 'e'),
                           .recipients = 1,
                           .klass = 0,

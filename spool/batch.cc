@@ -48,27 +48,22 @@ void account(Accounting& accounting, const EndedRecipients& counts, std::uint32_
 
 }  // namespace
 
-Result<std::unique_ptr<Batch>> Batch::begin(const Environment& environment, PartitionState& state,
-                                            const QueueNames& names) {
+Result<std::unique_ptr<Batch>> Batch::begin(const Environment& environment, PartitionState& state) {
   SLUICE_TRY(transaction, WriteTransaction::begin(environment));
-  std::unique_ptr<Batch> batch(new Batch(std::move(transaction), state, names));
+  std::unique_ptr<Batch> batch(new Batch(std::move(transaction), state));
   if (auto opened = batch->open_cursor(); !opened)
     return std::unexpected(std::move(opened).error());
   return batch;
 }
 
-Batch::Batch(std::unique_ptr<WriteTransaction> transaction, PartitionState& state,
-             const QueueNames& names)
+Batch::Batch(std::unique_ptr<WriteTransaction> transaction, PartitionState& state)
     : transaction_(std::move(transaction)),
       state_(state),
-      names_(names),
       accounting_(state.accounting),
       next_pack_(state.next_pack) {}
 
 Batch::~Batch() {
-  if (is_committed_) return;
-  state_.census.forget();
-  for (const auto queue : names_added_) state_.names_used.erase(queue);
+  if (!is_committed_) state_.census.forget();
 }
 
 Result<void> Batch::open_cursor() {
@@ -112,7 +107,7 @@ Result<void> Batch::store_pack(const PackPlan& plan,
   }
   SLUICE_ASSERT(at == value + plan.bytes, "a pack is as long as it was planned");
 
-  state_.census.add_pack(pack, plan.bytes);
+  state_.census.packs().add_pack(pack, plan.bytes);
   counts_.bytes += plan.bytes;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (auto stored = store_records(*messages[i], locations[i]); !stored) return stored;
@@ -124,7 +119,7 @@ Result<void> Batch::store_records(const AcceptRequest& message, const EntryLocat
   for (std::size_t i = 0; i < message.envelopes.size(); ++i) {
     const auto& envelope = message.envelopes[i];
     const EnvelopeRecord record{.location = location,
-                                .queue = message.queues[i],
+                                .queue = envelope.queue.number(),
                                 .next_attempt = envelope.next_attempt,
                                 .expiry = envelope.expiry,
                                 .attempts = 0,
@@ -134,7 +129,7 @@ Result<void> Batch::store_records(const AcceptRequest& message, const EntryLocat
                                 .klass = envelope.klass,
                                 .has_attempts_kept = false,
                                 .ended = {}};
-    if (auto stored = store_name(record.queue); !stored) return stored;
+    if (auto stored = store_name(envelope.queue); !stored) return stored;
     const auto key = encode_key({*message.id, static_cast<std::uint16_t>(i)});
     const auto value = encode_record(record);
     if (auto stored = transaction_->put(Table::envelopes, key.view(), value.view()); !stored)
@@ -192,11 +187,10 @@ Result<void> Batch::remove_expired_counters(WallTime now) {
   return {};
 }
 
-Result<void> Batch::store_name(std::uint32_t queue) {
-  if (!state_.names_used.insert(queue).second) return {};
-  names_added_.push_back(queue);
-  const auto key = encode_queue_key(queue);
-  return transaction_->put(Table::queues, key.view(), names_.name(queue));
+Result<void> Batch::store_name(const QueueHold& queue) {
+  if (state_.census.queues().is_stored(queue.number())) return {};
+  const auto key = encode_queue_key(queue.number());
+  return transaction_->put(Table::queues, key.view(), queue.name());
 }
 
 Result<void> Batch::store_part(const PartKey& key, const ByteChain& body) {
@@ -291,7 +285,7 @@ Result<void> Batch::end_envelope(const EnvelopeKey& key, const EnvelopeRecord& r
 }
 
 Result<void> Batch::remove_if_finished(std::uint64_t pack) {
-  if (!state_.census.take_finished(pack)) return {};
+  if (!state_.census.packs().take_finished(pack)) return {};
   return remove_pack(pack);
 }
 
@@ -303,10 +297,13 @@ Result<void> Batch::remove_pack(std::uint64_t pack) {
 }
 
 Result<void> Batch::remove_name(std::uint32_t queue) {
-  if (state_.names_used.contains(queue)) return {};
+  QueueCensus& queues = state_.census.queues();
+  if (!queues.is_idle(queue)) return {};
   const auto key = encode_queue_key(queue);
   auto removed = transaction_->remove(Table::queues, key.view());
   if (!removed) return std::unexpected(std::move(removed).error());
+  queues.remove(queue);
+  ++counts_.names_removed;
   return {};
 }
 
@@ -371,7 +368,7 @@ Result<void> Batch::rewrite(std::span<const Survivor> survivors,
                            .bytes = static_cast<std::uint32_t>(bytes.size())});
       at = std::ranges::copy(bytes, at).out;
     }
-    state_.census.add_pack(pack, plan.bytes);
+    state_.census.packs().add_pack(pack, plan.bytes);
     counts_.bytes += plan.bytes;
     for (std::size_t i = 0; i < plan.count; ++i) {
       if (auto moved = move_records(keys[plan.first + i], locations[i]); !moved) return moved;
@@ -391,9 +388,9 @@ Result<void> Batch::move_records(std::span<const EnvelopeKey> keys, const EntryL
     SLUICE_ASSERT(row.has_value(), "found earlier in this transaction");
     auto record = decode_record(row->value);
     SLUICE_ASSERT(record.has_value(), "decoded earlier in this transaction");
-    state_.census.end(key, *record, transaction_->number());
+    const EnvelopeRecord moved_from = *record;
     record->location = location;
-    state_.census.add(*record);
+    state_.census.move(moved_from, *record);
     const auto value = encode_record(*record);
     if (auto replaced = envelopes_->replace(encoded_key.view(), value.view()); !replaced)
       return replaced;
@@ -421,7 +418,6 @@ Result<void> Batch::commit() {
   state_.accounting = accounting_;
   state_.next_pack = next_pack_;
   state_.census.keep();
-  names_added_.clear();
   return {};
 }
 

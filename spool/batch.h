@@ -1,6 +1,5 @@
-// Batch: the changes of one commit. Its verbs write into one transaction and keep the accounting,
-// the census and the new names beside; commit() makes all of it true at once, destruction none of
-// it.
+// Batch: the changes of one commit. Its verbs write into one transaction and keep the accounting
+// and the census beside; commit() makes all of it true at once, destruction none of it.
 //
 // A verb that fails leaves the transaction unusable: the batch is dropped. Lives for less than a
 // step of the committer, on its thread.
@@ -15,7 +14,6 @@
 
 #include "spool/pack.h"
 #include "spool/partition_state.h"
-#include "spool/queue_names.h"
 #include "spool/record.h"
 #include "spool/request.h"
 #include "spool/transaction.h"
@@ -42,13 +40,14 @@ struct BatchCounts {
   std::uint64_t outcomes_ignored = 0;  // of envelopes that had ended before
   std::uint64_t packs_removed = 0;
   std::uint64_t packs_compacted = 0;
+  std::uint64_t names_removed = 0;
   std::vector<QuarantinedEnvelope> quarantined;
 };
 
 class Batch {
  public:
-  static Result<std::unique_ptr<Batch>> begin(const Environment& environment, PartitionState& state,
-                                              const QueueNames& names);
+  static Result<std::unique_ptr<Batch>> begin(const Environment& environment,
+                                              PartitionState& state);
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
   ~Batch();
@@ -76,6 +75,7 @@ class Batch {
   // them.
   Result<void> rewrite(std::span<const Survivor> survivors, std::span<const std::uint64_t> sources);
   Result<void> remove_pack(std::uint64_t pack);
+  // Unless an envelope uses it.
   Result<void> remove_name(std::uint32_t queue);
 
   // Durable when it returns a value; storage_full: nothing happened.
@@ -85,12 +85,11 @@ class Batch {
   PartitionState& state() { return state_; }
 
  private:
-  Batch(std::unique_ptr<WriteTransaction> transaction, PartitionState& state,
-        const QueueNames& names);
+  Batch(std::unique_ptr<WriteTransaction> transaction, PartitionState& state);
   Result<void> open_cursor();
   Result<void> store_pack(const PackPlan& plan, std::span<const AcceptRequest* const> messages);
   Result<void> store_records(const AcceptRequest& message, const EntryLocation& location);
-  Result<void> store_name(std::uint32_t queue);
+  Result<void> store_name(const QueueHold& queue);
   Result<void> add_to_ledger(const LedgerEntry& entry);
   Result<void> remove_expired_counters(WallTime now);
   Result<void> defer(const EnvelopeOutcome& outcome, EnvelopeRecord record);
@@ -107,10 +106,8 @@ class Batch {
   std::unique_ptr<WriteTransaction> transaction_;
   std::unique_ptr<Cursor> envelopes_;  // ends before the transaction
   PartitionState& state_;
-  const QueueNames& names_;
   Accounting accounting_;
   std::uint64_t next_pack_;
-  std::vector<std::uint32_t> names_added_;
   BatchCounts counts_;
   bool keeps_notes_ = true;
   bool is_committed_ = false;

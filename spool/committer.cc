@@ -27,18 +27,18 @@ std::size_t bytes_of(const AcceptRequest& message) {
 
 }  // namespace
 
-Committer::Committer(const Environment& environment, const QueueNames& names, PartitionState state,
+Committer::Committer(const Environment& environment, PartitionState state,
                      const CommitterSettings& settings)
     : environment_(environment),
-      names_(names),
       state_(std::move(state)),
       metrics_(registry_),
       space_(environment, settings.disk_free, settings.reserved_percent),
       growth_(environment),
-      housekeeping_(state_.census, settings.compaction_delay),
+      housekeeping_(state_.census, settings.compaction_delay, settings.queue_idle),
       accounting_(state_.accounting) {
   space_.check(clock_.now());
   metrics_.queued_recipients.set(static_cast<std::int64_t>(accounting_.queued));
+  metrics_.queue_names.set(static_cast<std::int64_t>(state_.census.queues().size()));
 }
 
 void Committer::attach(Worker* worker) {
@@ -208,13 +208,13 @@ Result<void> Committer::write(const Round& round) {
 }
 
 Result<void> Committer::free_pages() {
-  SLUICE_TRY(batch, Batch::begin(environment_, state_, names_));
+  SLUICE_TRY(batch, Batch::begin(environment_, state_));
   if (auto touched = batch->touch(); !touched) return touched;
   return conclude(*batch);
 }
 
 Result<void> Committer::write_once(const Round& round) {
-  auto begun = Batch::begin(environment_, state_, names_);
+  auto begun = Batch::begin(environment_, state_);
   if (!begun) {
     die(begun.error());
     return std::unexpected(std::move(begun).error());
@@ -269,6 +269,8 @@ void Committer::count(const BatchCounts& counts) {
   metrics_.outcomes_ignored.add(counts.outcomes_ignored);
   metrics_.packs_removed.add(counts.packs_removed);
   metrics_.packs_compacted.add(counts.packs_compacted);
+  metrics_.queue_names_removed.add(counts.names_removed);
+  metrics_.queue_names.set(static_cast<std::int64_t>(state_.census.queues().size()));
   metrics_.quarantined.add(counts.quarantined.size());
   metrics_.queued_recipients.set(static_cast<std::int64_t>(state_.accounting.queued));
   space_.wrote(counts.bytes);
@@ -370,6 +372,8 @@ void Committer::answer(Round round, const Result<void>& result) {
     answers_.add(std::move(part.store));
   }
   for (auto& message : round.messages) {
+    // A letter may lie in its mailbox until the spool is gone.
+    for (auto& envelope : message->envelopes) envelope.queue = QueueHold();
     message->finish(result);
     answers_.add(std::move(message));
   }
@@ -387,8 +391,9 @@ void Committer::answer(Round round, const Result<void>& result) {
 void Committer::keep_house(Instant now) {
   commits_since_housekeeping_ = 0;
   if (auto packs = housekeeping_.take_sparse(now); !packs.empty()) links_.compact(std::move(packs));
+  housekeeping_.gather_idle_queues(now);
   if (!housekeeping_.has_piece()) return;
-  auto begun = Batch::begin(environment_, state_, names_);
+  auto begun = Batch::begin(environment_, state_);
   if (!begun) return die(begun.error());
   auto& batch = **begun;
   auto done = housekeeping_.apply_piece(batch);

@@ -39,6 +39,7 @@ struct CommitterSettings {
   ByteCount disk_free;
   unsigned reserved_percent;
   Duration compaction_delay;
+  Duration queue_idle;
 };
 
 // Whom it tells; called on its thread.
@@ -50,7 +51,7 @@ struct CommitterLinks {
 
 class Committer {
  public:
-  Committer(const Environment& environment, const QueueNames& names, PartitionState state,
+  Committer(const Environment& environment, PartitionState state,
             const CommitterSettings& settings);
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
@@ -119,7 +120,6 @@ class Committer {
   void refuse_everything();
 
   const Environment& environment_;
-  const QueueNames& names_;
   PartitionState state_;
   Clock clock_;
   MetricRegistry registry_;

@@ -44,35 +44,47 @@ void Housekeeping::add(HousekeepingWork&& work) {
   if (!work_.recovered) return;
   auto recovered = std::move(*work_.recovered);
   work_.recovered.reset();
-  finished_packs_ = census_.merge(std::move(recovered.packs));
+  finished_packs_ = census_.merge(std::move(recovered.uses));
   orphaned_parts_ = std::move(recovered.orphaned_parts);
-  unused_queues_ = std::move(recovered.unused_queues);
 }
 
 void Housekeeping::look(Instant now) {
-  for (const auto pack : census_.take_sparse()) sparse_.emplace_back(pack, now);
+  for (const auto pack : census_.packs().take_sparse()) sparse_.emplace_back(pack, now);
+  for (const auto queue : census_.queues().take_empty()) empty_queues_.emplace_back(queue, now);
+}
+
+void Housekeeping::gather_idle_queues(Instant now) {
+  while (!empty_queues_.empty() && empty_queues_.front().second + queue_idle_ <= now &&
+         idle_queues_.size() < kQueuesPerCommit) {
+    const auto queue = empty_queues_.front().first;
+    empty_queues_.pop_front();
+    if (census_.queues().is_idle(queue)) idle_queues_.push_back(queue);
+  }
 }
 
 bool Housekeeping::has_piece() const {
   if (!census_.is_complete()) return false;
   return !work_.damaged.empty() || !work_.compacted.empty() || !finished_packs_.empty() ||
-         !orphaned_parts_.empty() || !unused_queues_.empty();
+         !orphaned_parts_.empty() || !idle_queues_.empty();
 }
 
 Instant Housekeeping::due(Instant now) const {
-  Instant due = has_piece() ? std::max(now, postponed_until_) : Instant::far_future();
-  if (at_reader_ == 0 && !sparse_.empty()) due = std::min(due, sparse_.front().second + delay_);
+  Instant due = Instant::far_future();
+  if (!census_.is_complete()) return due;
+  if (at_reader_ == 0 && !sparse_.empty()) due = sparse_.front().second + compaction_delay_;
+  if (has_piece()) return std::min(due, std::max(now, postponed_until_));
+  if (!empty_queues_.empty()) due = std::min(due, empty_queues_.front().second + queue_idle_);
   return due;
 }
 
 std::vector<std::uint64_t> Housekeeping::take_sparse(Instant now) {
   std::vector<std::uint64_t> packs;
-  if (at_reader_ > 0) return packs;
-  while (!sparse_.empty() && sparse_.front().second + delay_ <= now &&
+  if (at_reader_ > 0 || !census_.is_complete()) return packs;
+  while (!sparse_.empty() && sparse_.front().second + compaction_delay_ <= now &&
          packs.size() < kCompactionPacksMax) {
     const auto pack = sparse_.front().first;
     sparse_.pop_front();
-    if (census_.is_sparse(pack)) packs.push_back(pack);
+    if (census_.packs().is_sparse(pack)) packs.push_back(pack);
   }
   at_reader_ = packs.size();
   return packs;
@@ -91,7 +103,7 @@ Result<void> Housekeeping::apply_piece(Batch& batch) {
   for (const auto& message : last_of(orphaned_parts_, kPartedMessagesPerCommit)) {
     if (auto done = batch.remove_orphaned_parts(message); !done) return done;
   }
-  for (const auto queue : last_of(unused_queues_, kQueuesPerCommit)) {
+  for (const auto queue : last_of(idle_queues_, kQueuesPerCommit)) {
     if (auto done = batch.remove_name(queue); !done) return done;
   }
   return {};
@@ -100,9 +112,9 @@ Result<void> Housekeeping::apply_piece(Batch& batch) {
 void Housekeeping::ended() {
   if (!work_.compacted.empty()) {
     const auto& packs = work_.compacted.back();
-    for (const auto pack : packs.declined) census_.decline(pack);
+    for (const auto pack : packs.declined) census_.packs().decline(pack);
     // Those that are still there hold what was quarantined, or failed to be rewritten.
-    for (const auto pack : packs.sources) census_.decline(pack);
+    for (const auto pack : packs.sources) census_.packs().decline(pack);
     const auto returned = packs.declined.size() + packs.sources.size();
     SLUICE_ASSERT(returned <= at_reader_, "the reader returns what it was given");
     at_reader_ -= returned;
@@ -111,7 +123,7 @@ void Housekeeping::ended() {
   drop_last(work_.compacted, 1);
   drop_last(finished_packs_, kPacksPerCommit);
   drop_last(orphaned_parts_, kPartedMessagesPerCommit);
-  drop_last(unused_queues_, kQueuesPerCommit);
+  drop_last(idle_queues_, kQueuesPerCommit);
 }
 
 }  // namespace sluice::spool

@@ -1,6 +1,6 @@
-// Housekeeping: what a committer does beside mail: quarantine, compaction, and the removal of what
-// the recovery found to be unneeded. In commits of its own, in bounded pieces, so that its failure
-// never touches a message.
+// Housekeeping: what a committer does beside mail: quarantine, compaction, the removal of idle
+// queue names and of what the recovery found to be unneeded. In commits of its own, in bounded
+// pieces, so that its failure never touches a message.
 //
 // Until the recovery has ended nothing is quarantined, removed or compacted: the recovery counts
 // what it reads, once. The committer's, on its thread.
@@ -14,7 +14,7 @@
 
 #include "core/clock.h"
 #include "spool/batch.h"
-#include "spool/pack_census.h"
+#include "spool/census.h"
 
 namespace sluice::spool {
 
@@ -30,9 +30,8 @@ struct CompactedPacks {
 
 // What the recovery of a partition found.
 struct RecoveredPartition {
-  RecoveredPacks packs;
-  std::vector<MessageId> orphaned_parts;     // messages with body parts and without an envelope
-  std::vector<std::uint32_t> unused_queues;  // names that no envelope uses
+  RecoveredUses uses;
+  std::vector<MessageId> orphaned_parts;  // messages with body parts and without an envelope
 };
 
 struct HousekeepingWork {
@@ -44,17 +43,21 @@ struct HousekeepingWork {
 
 class Housekeeping {
  public:
-  // `delay`: how long a pack stays sparse before it is compacted; most are empty before.
-  Housekeeping(PackCensus& census, Duration delay) : census_(census), delay_(delay) {}
+  // `compaction_delay`: how long a pack stays sparse before it is compacted; most are empty before.
+  // `queue_idle`: how long a queue stays empty before its name is removed.
+  Housekeeping(Census& census, Duration compaction_delay, Duration queue_idle)
+      : census_(census), compaction_delay_(compaction_delay), queue_idle_(queue_idle) {}
 
   void add(HousekeepingWork&& work);
-  // After a commit: sees which packs became sparse.
+  // After a commit: sees which packs became sparse, and which queues empty.
   void look(Instant now);
 
   // When there is something to commit, or for the reader to compact.
   Instant due(Instant now) const;
   // The packs that the reader should compact now.
   std::vector<std::uint64_t> take_sparse(Instant now);
+  // Before the pieces: adds the names of queues that have been empty for long.
+  void gather_idle_queues(Instant now);
 
   bool has_piece() const;
   // Applies one piece; ended() tells what became of it.
@@ -65,14 +68,16 @@ class Housekeeping {
   void postpone(Instant until) { postponed_until_ = until; }
 
  private:
-  PackCensus& census_;
-  Duration delay_;
+  Census& census_;
+  Duration compaction_delay_;
+  Duration queue_idle_;
   HousekeepingWork work_;  // `recovered` is empty: it is taken over at once
   std::vector<std::uint64_t> finished_packs_;
   std::vector<MessageId> orphaned_parts_;
-  std::vector<std::uint32_t> unused_queues_;
-  std::deque<std::pair<std::uint64_t, Instant>> sparse_;  // and since when
-  std::size_t at_reader_ = 0;                             // packs that are being copied
+  std::vector<std::uint32_t> idle_queues_;
+  std::deque<std::pair<std::uint64_t, Instant>> sparse_;        // and since when
+  std::deque<std::pair<std::uint32_t, Instant>> empty_queues_;  // and since when
+  std::size_t at_reader_ = 0;                                   // packs that are being copied
   Instant postponed_until_{0};
 };
 

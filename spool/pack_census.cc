@@ -23,14 +23,8 @@ void PackCensus::add(const EnvelopeRecord& record) {
   pending_.push_back(change);
 }
 
-void PackCensus::end(const EnvelopeKey& key, const EnvelopeRecord& record,
-                     std::uint64_t transaction) {
+void PackCensus::end(const EnvelopeRecord& record) {
   const auto pack = record.location.pack;
-  if (pack < first_new_ && !is_complete_) {
-    ended_early_.push_back(
-        {.key = key, .pack = pack, .share = record.share(), .transaction = transaction});
-    return;
-  }
   // A record that names a pack nobody knows was counted nowhere: disks lie.
   if (!uses_.contains(pack)) return;
   const Change change{
@@ -69,7 +63,6 @@ void PackCensus::keep() {
     }
   }
   pending_.clear();
-  ended_early_kept_ = ended_early_.size();
 }
 
 void PackCensus::forget() {
@@ -86,32 +79,12 @@ void PackCensus::forget() {
     }
   }
   pending_.clear();
-  ended_early_.resize(
-      ended_early_kept_,
-      {.key = {MessageId::from_bytes({}), 0}, .pack = 0, .share = 0, .transaction = 0});
 }
 
-std::vector<std::uint64_t> PackCensus::merge(RecoveredPacks recovered) {
-  SLUICE_ASSERT(!is_complete_, "the recovery ends once");
+std::vector<std::uint64_t> PackCensus::merge(const PackUses& recovered) {
   SLUICE_ASSERT(pending_.empty(), "between transactions");
-
-  for (const auto& ended : ended_early_) {
-    const auto range =
-        std::ranges::lower_bound(recovered.ranges, ended.key, {}, &WalkedRange::last);
-    // Ended before the walk came by: it was not counted.
-    if (range == recovered.ranges.end() || range->transaction >= ended.transaction) continue;
-    auto& use = recovered.uses[ended.pack];
-    if (use.envelopes == 0) continue;
-    --use.envelopes;
-    use.live_bytes -= std::min<std::uint64_t>(use.live_bytes, ended.share);
-  }
-  ended_early_.clear();
-  ended_early_.shrink_to_fit();
-  ended_early_kept_ = 0;
-
-  is_complete_ = true;
   std::vector<std::uint64_t> finished;
-  for (const auto& [pack, use] : recovered.uses) {
+  for (const auto& [pack, use] : recovered) {
     SLUICE_ASSERT(pack < first_new_, "the recovery counts what was there before");
     if (use.envelopes == 0) {
       finished.push_back(pack);
@@ -131,7 +104,7 @@ bool PackCensus::is_sparse(const Entry& entry) {
 }
 
 void PackCensus::note_if_sparse(std::uint64_t pack, Entry& entry) {
-  if (!is_complete_ || entry.is_offered || !is_sparse(entry)) return;
+  if (entry.is_offered || !is_sparse(entry)) return;
   entry.is_offered = true;
   sparse_.push_back(pack);
 }

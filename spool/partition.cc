@@ -84,11 +84,10 @@ Result<Partition::Found> Partition::look(const Environment& environment, QueueNa
   SLUICE_TRY(queues, load_names(*transaction, names));
   SLUICE_TRY(messages, find_messages_with_parts(*transaction));
   SLUICE_TRY(ledger, load_ledger(*transaction, Clock().wall()));
-  Found found{.state = PartitionState(first_pack),
-              .at_start = {.first_new_pack = first_pack,
-                           .messages_with_parts = std::move(messages),
-                           .queues = std::move(queues)},
-              .ledger = std::move(ledger)};
+  Found found{
+      .state = PartitionState(first_pack, names, queues),
+      .at_start = {.first_new_pack = first_pack, .messages_with_parts = std::move(messages)},
+      .ledger = std::move(ledger)};
   found.state.accounting = accounting;
   return found;
 }
@@ -106,15 +105,15 @@ Result<std::unique_ptr<Partition>> Partition::open(const std::string& directory,
 }
 
 Partition::Partition(std::unique_ptr<Environment> environment, Found found,
-                     const SpoolSettings& settings, const QueueNames& names,
-                     MemoryBudget& read_budget)
+                     const SpoolSettings& settings, QueueNames& names, MemoryBudget& read_budget)
     : environment_(std::move(environment)),
       at_start_(std::move(found.at_start)),
       ledger_at_start_(std::move(found.ledger)),
-      committer_(*environment_, names, std::move(found.state),
+      committer_(*environment_, std::move(found.state),
                  {.disk_free = settings.disk_free,
                   .reserved_percent = settings.reserved_percent,
-                  .compaction_delay = settings.compaction_delay}),
+                  .compaction_delay = settings.compaction_delay,
+                  .queue_idle = settings.queue_idle}),
       reader_(*environment_, committer_.outcomes(), names, read_budget) {}
 
 Partition::~Partition() {

@@ -39,7 +39,7 @@ class Partition {
   struct Found;
   static Result<Found> look(const Environment& environment, QueueNames& names);
   Partition(std::unique_ptr<Environment> environment, Found found, const SpoolSettings& settings,
-            const QueueNames& names, MemoryBudget& read_budget);
+            QueueNames& names, MemoryBudget& read_budget);
 
   std::unique_ptr<Environment> environment_;
   SpoolAtStart at_start_;

@@ -3,20 +3,21 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_set>
+#include <vector>
 
-#include "spool/pack_census.h"
+#include "spool/census.h"
 #include "spool/spool.h"
 
 namespace sluice::spool {
 
 struct PartitionState {
-  explicit PartitionState(std::uint64_t first_pack) : next_pack(first_pack), census(first_pack) {}
+  PartitionState(std::uint64_t first_pack, QueueNames& names,
+                 const std::vector<std::uint32_t>& queues_stored)
+      : next_pack(first_pack), census(first_pack, names, queues_stored) {}
 
   Accounting accounting;
   std::uint64_t next_pack;  // ids never repeat while the process runs
-  PackCensus census;
-  std::unordered_set<std::uint32_t> names_used;  // stored by this process: not to be reaped
+  Census census;
 };
 
 }  // namespace sluice::spool

@@ -79,10 +79,10 @@ Result<void> Recovery::walk_envelopes(const ReadTransaction& transaction, Piece&
   }
   if (row) {
     const auto last = decode_key(last_key_);
-    if (last) result_.packs.ranges.push_back({.last = *last, .transaction = transaction.number()});
+    if (last) result_.uses.ranges.push_back({.last = *last, .transaction = transaction.number()});
     return {};
   }
-  result_.packs.ranges.push_back({.last = greatest_key(), .transaction = transaction.number()});
+  result_.uses.ranges.push_back({.last = greatest_key(), .transaction = transaction.number()});
   piece.has_all_envelopes = true;
   stage_ = Stage::quarantine;
   last_key_.clear();
@@ -90,13 +90,17 @@ Result<void> Recovery::walk_envelopes(const ReadTransaction& transaction, Piece&
 }
 
 void Recovery::see_envelope(const EnvelopeKey& key, const EnvelopeRecord& record, Piece& piece) {
-  queues_used_.insert(record.queue);
   // Mail of this process is known to those who took it, and counted by the committer.
   if (record.location.pack >= start_.first_new_pack) return;
-  auto& use = result_.packs.uses[record.location.pack];
+  count(record);
+  piece.envelopes.push_back(waiting_envelope(key, record));
+}
+
+void Recovery::count(const EnvelopeRecord& record) {
+  auto& use = result_.uses.packs[record.location.pack];
   ++use.envelopes;
   use.live_bytes += record.share();
-  piece.envelopes.push_back(waiting_envelope(key, record));
+  ++result_.uses.queues[record.queue];
 }
 
 Result<void> Recovery::walk_quarantine(const ReadTransaction& transaction) {
@@ -104,14 +108,11 @@ Result<void> Recovery::walk_quarantine(const ReadTransaction& transaction) {
   SLUICE_TRY(row, resume(*cursor));
   for (std::size_t rows = 0; row && rows < kRecoveryRowsPerStep; ++rows) {
     last_key_ = row->key;
-    // What is quarantined keeps its pack: it is evidence. A record that is damaged itself names
-    // none.
+    // What is quarantined keeps its pack and its queue: it is evidence. A record that is damaged
+    // itself names none.
     if (const auto record = decode_record(row->value);
         record && record->location.pack < start_.first_new_pack) {
-      auto& use = result_.packs.uses[record->location.pack];
-      ++use.envelopes;
-      use.live_bytes += record->share();
-      queues_used_.insert(record->queue);
+      count(*record);
     }
     SLUICE_TRY(next, cursor->next());
     row = next;
@@ -131,7 +132,7 @@ Result<void> Recovery::walk_packs(const ReadTransaction& transaction) {
     SLUICE_TRY(pack, decode_pack_key(row->key));
     is_old = pack < start_.first_new_pack;
     // An entry is made also where no envelope was found: such packs are removed.
-    if (is_old) result_.packs.uses[pack].bytes = row->value.size();
+    if (is_old) result_.uses.packs[pack].bytes = row->value.size();
     SLUICE_TRY(next, cursor->next());
     row = next;
   }
@@ -151,9 +152,6 @@ Result<void> Recovery::check_parts(const ReadTransaction& transaction) {
     if (!is_queued && !is_quarantined) result_.orphaned_parts.push_back(message);
   }
   if (parts_checked_ < messages.size()) return {};
-  for (const auto queue : start_.queues) {
-    if (!queues_used_.contains(queue)) result_.unused_queues.push_back(queue);
-  }
   stage_ = Stage::finished;
   return {};
 }

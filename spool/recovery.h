@@ -1,13 +1,12 @@
 // Recovery: finds again what the spool holds, while mail comes in and goes out.
 //
 // It walks the records in key order, a bounded range per transaction, and tells of every envelope
-// that was there at the start. On the way it counts how much of each pack is needed; then it looks
-// for packs, body parts and queue names that nothing needs. Pages of bodies are not touched. The
+// that was there at the start. On the way it counts what they need of packs and queue names; then
+// it looks for packs and body parts that nothing needs. Pages of bodies are not touched. The
 // reader's, on its thread.
 #pragma once
 
 #include <cstdint>
-#include <unordered_set>
 #include <vector>
 
 #include "spool/housekeeping.h"
@@ -23,7 +22,6 @@ inline constexpr std::size_t kRecoveryRowsPerStep = 4096;
 struct SpoolAtStart {
   std::uint64_t first_new_pack;                // older packs are the recovery's
   std::vector<MessageId> messages_with_parts;  // without repetition
-  std::vector<std::uint32_t> queues;
 };
 
 class Recovery {
@@ -47,6 +45,7 @@ class Recovery {
   Result<void> walk_quarantine(const ReadTransaction& transaction);
   Result<void> walk_packs(const ReadTransaction& transaction);
   Result<void> check_parts(const ReadTransaction& transaction);
+  void count(const EnvelopeRecord& record);
   void see_envelope(const EnvelopeKey& key, const EnvelopeRecord& record, Piece& piece);
   // The row after the last one that was read.
   Result<std::optional<Row>> resume(Cursor& cursor) const;
@@ -56,7 +55,6 @@ class Recovery {
   Stage stage_ = Stage::envelopes;
   std::string last_key_;  // of the table that is walked; empty: not begun
   std::size_t parts_checked_ = 0;
-  std::unordered_set<std::uint32_t> queues_used_;
   RecoveredPartition result_;
 };
 

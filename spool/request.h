@@ -57,7 +57,6 @@ struct AcceptRequest final : AwaitedRequest<void> {
   std::optional<MessageId> id;
   std::string metadata;
   std::vector<NewEnvelope> envelopes;
-  std::vector<std::uint32_t> queues;      // numbers, one per envelope
   std::shared_ptr<const ByteChain> body;  // null: in parts
   std::uint64_t body_bytes = 0;
   std::uint16_t body_parts = 0;

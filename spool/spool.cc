@@ -48,7 +48,7 @@ Result<void> check_bounds(const NewMessage& message) {
     metadata_bytes += envelope.metadata.size();
     is_within = is_within && envelope.metadata.size() <= kMetadataBytesMax &&
                 envelope.recipients >= 1 && envelope.recipients <= kRecipientsPerEnvelopeMax &&
-                envelope.queue.size() <= kQueueNameBytesMax;
+                envelope.queue.name().size() <= kQueueNameBytesMax;
   }
   if (!is_within || metadata_bytes > kMessageMetadataBytesMax) {
     return fail(ErrorCode::limit_exceeded,
@@ -89,7 +89,7 @@ class DirectorySpool final : public Spool {
   Task<Result<std::vector<EnvelopeDetails>>> inspect(Shard& shard, MessageId id) override;
   Task<Result<void>> set_ledger(Shard& shard, LedgerEntry entry) override;
   const std::vector<LedgerEntry>& ledger_at_start() const override { return ledger_at_start_; }
-  std::uint32_t queue_number(std::string_view name) override { return names_.number(name); }
+  QueueHold hold_queue(std::string_view name) override { return names_.hold(name); }
   std::string queue_name(std::uint32_t number) const override { return names_.name(number); }
   Accounting accounting() const override;
   std::vector<const MetricRegistry*> metrics() const override;
@@ -185,9 +185,6 @@ std::unique_ptr<AcceptRequest> DirectorySpool::make_request(Shard& shard,
   request->metadata = std::move(message.metadata);
   request->envelopes = std::move(message.envelopes);
   request->ledger = std::move(message.ledger);
-  request->queues.reserve(request->envelopes.size());
-  for (const auto& envelope : request->envelopes)
-    request->queues.push_back(names_.number(envelope.queue));
   return request;
 }
 

@@ -27,6 +27,7 @@
 #include "core/task.h"
 #include "spool/ledger.h"
 #include "spool/message_id.h"
+#include "spool/queue_names.h"
 
 namespace sluice {
 class Shard;
@@ -49,11 +50,13 @@ struct SpoolSettings {
   unsigned reserved_percent = 0;       // of both, for Space::reserved; at most 90
   // How long a pack lies nearly empty before what is left in it is moved; most end by themselves.
   Duration compaction_delay = std::chrono::seconds(10);
+  // How long no envelope uses a queue's name before it is forgotten: once to twice this.
+  Duration queue_idle = std::chrono::minutes(10);
 };
 
 // One envelope of a new message.
 struct NewEnvelope {
-  std::string queue;         // "campaign:tenant@domain"
+  QueueHold queue;           // "campaign:tenant@domain"
   std::string metadata;      // opaque: recipients
   std::uint16_t recipients;  // how many
   std::uint8_t klass;
@@ -220,8 +223,10 @@ class Spool {
   // Every counter as it stood when the spool was opened, by its name, what expired left out.
   virtual const std::vector<LedgerEntry>& ledger_at_start() const = 0;
 
-  // Number and name of queues: "campaign:tenant@domain". Any thread.
-  virtual std::uint32_t queue_number(std::string_view name) = 0;
+  // Number and name of queues: "campaign:tenant@domain". The number of a new envelope is good while
+  // that is stored, and SpoolSettings::queue_idle longer; then it is the name of nothing: empty.
+  // Any thread.
+  virtual QueueHold hold_queue(std::string_view name) = 0;
   virtual std::string queue_name(std::uint32_t number) const = 0;
 
   virtual Accounting accounting() const = 0;  // as of the last commit; any thread

@@ -23,6 +23,10 @@ CommitterMetrics::CommitterMetrics(MetricRegistry& registry)
                                        "Packs whose survivors were rewritten.")),
       quarantined(
           registry.counter("sluice_spool_quarantined_total", "Envelopes quarantined for damage.")),
+      queue_names_removed(registry.counter("sluice_spool_queue_names_removed_total",
+                                           "Names of idle queues removed.")),
+      queue_names(registry.gauge("sluice_spool_queue_names",
+                                 "Names of queues stored; each partition counts its own.")),
       queued_recipients(
           registry.gauge("sluice_spool_queued_recipients", "Recipients stored and not ended.")),
       commit_seconds(registry.histogram("sluice_spool_commit_seconds",

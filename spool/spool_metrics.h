@@ -19,6 +19,8 @@ struct CommitterMetrics {
   Counter& packs_removed;
   Counter& packs_compacted;
   Counter& quarantined;
+  Counter& queue_names_removed;
+  Gauge& queue_names;
   Gauge& queued_recipients;
   Histogram& commit_seconds;
 };

@@ -138,7 +138,7 @@ void try_names(std::string_view bytes) {
     if (!reader.is_good()) return;
     if (!names.load(number, name)) continue;
     SLUICE_ASSERT(names.name(number) == name, "a name that was taken is known");
-    SLUICE_ASSERT(names.number(name) == number, "and its number");
+    SLUICE_ASSERT(names.hold(name).number() == number, "and its number");
   }
 }
 

@@ -40,6 +40,7 @@ class FakeSpool : public spool::Spool {
   std::optional<Error> append_failure;
   std::optional<Error> accept_failure;
   std::string body;  // of the last message
+  spool::QueueNames queues;
   std::vector<spool::NewMessage> accepted;
   std::vector<spool::LedgerEntry> ledger;  // what was set
   bool holds_commits = false;              // accept() does not answer meanwhile
@@ -85,22 +86,11 @@ class FakeSpool : public spool::Spool {
     co_return Result<void>();
   }
   const std::vector<spool::LedgerEntry>& ledger_at_start() const override { return ledger; }
-  std::uint32_t queue_number(std::string_view name) override {
-    return queues_.emplace(std::string(name), static_cast<std::uint32_t>(queues_.size()))
-        .first->second;
-  }
-  std::string queue_name(std::uint32_t number) const override {
-    for (const auto& [name, known] : queues_) {
-      if (known == number) return name;
-    }
-    return {};
-  }
+  spool::QueueHold hold_queue(std::string_view name) override { return queues.hold(name); }
+  std::string queue_name(std::uint32_t number) const override { return queues.name(number); }
   spool::Accounting accounting() const override { return {}; }
   std::vector<const MetricRegistry*> metrics() const override { return {}; }
   void stop() override {}
-
- private:
-  std::map<std::string, std::uint32_t> queues_;
 };
 
 }  // namespace sluice::relay

@@ -52,9 +52,14 @@ struct LifecycleWorld {
     return std::ranges::find(events, event) != events.end();
   }
   Deadline soon_here() { return soon(first()); }
+  std::uint32_t queue_of(std::string_view domain) {
+    held_queues.push_back(spool.hold_queue(domain));
+    return held_queues.back().number();
+  }
 
   std::shared_ptr<const RelayConfig> config = config_with_a_route();
   CountingSpool spool;
+  std::vector<spool::QueueHold> held_queues;
   MemoryBudget budget{mebibytes(1)};
   TenantRegistry tenants;
   std::unique_ptr<ShardGroup> group;
@@ -185,7 +190,7 @@ TEST(Lifecycle, EndsADrainThatIsToldToStop) { run_lifecycle(stop_a_drain); }
 
 spool::WaitingEnvelope envelope_of(LifecycleWorld& world, std::string_view domain) {
   spool::WaitingEnvelope waiting = waiting_envelope(1, 3);
-  waiting.queue = world.spool.queue_number(domain);
+  waiting.queue = world.queue_of(domain);
   waiting.expiry = world.first().clock().wall() + std::chrono::hours(1);
   return waiting;
 }

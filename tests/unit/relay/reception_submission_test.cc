@@ -114,7 +114,7 @@ TEST_F(ReceptionOfUsers, AUsersMailBearsHisNameAndHisTenants) {
   ASSERT_EQ(log_in(), 235);
   EXPECT_THAT(send(), StartsWith("250 2.0.0 "));
   EXPECT_EQ(kept().user, "apikey");
-  EXPECT_EQ(spool.accepted.at(0).envelopes.at(0).queue, "acme@example.org");
+  EXPECT_EQ(spool.accepted.at(0).envelopes.at(0).queue.name(), "acme@example.org");
 }
 
 TEST_F(ReceptionOfUsers, WhatIsSubmittedIsMadeWhole) {

@@ -124,12 +124,12 @@ TEST_F(ReceptionTest, MakesAnEnvelopeOfEachDomain) {
   EXPECT_EQ(end().code, 250);
   const auto& envelopes = spool.accepted.at(0).envelopes;
   ASSERT_EQ(envelopes.size(), 2U);
-  EXPECT_EQ(envelopes[0].queue, "example.org");
+  EXPECT_EQ(envelopes[0].queue.name(), "example.org");
   EXPECT_EQ(envelopes[0].recipients, 2U);
   const auto metadata = decode_envelope_metadata(envelopes[0].metadata);
   ASSERT_TRUE(metadata.has_value());
   EXPECT_THAT(metadata->recipients, ElementsAre("a@Example.org", "c@example.org"));
-  EXPECT_EQ(envelopes[1].queue, "example.net");
+  EXPECT_EQ(envelopes[1].queue.name(), "example.net");
 }
 
 TEST_F(ReceptionTest, SubmitsEveryEnvelopeAfterItsCommit) {

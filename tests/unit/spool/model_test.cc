@@ -30,6 +30,7 @@ class ModelTest : public testing::Test {
   static SpoolSettings eager(const TemporaryDirectory& directory) {
     auto settings = small_spool(directory);
     settings.compaction_delay = Duration::zero();
+    settings.queue_idle = Duration::zero();
     return settings;
   }
   std::string file() const { return harness_.settings.directory + "/00/data.mdb"; }
@@ -46,6 +47,7 @@ class ModelTest : public testing::Test {
   // What happened until the spool is closed counts for the metrics of the whole run.
   void close() {
     compactions_ += harness_.metric("sluice_spool_packs_compacted_total");
+    names_removed_ += harness_.metric("sluice_spool_queue_names_removed_total");
     harness_.close();
     recorder_.reset();
     verify();
@@ -95,6 +97,7 @@ class ModelTest : public testing::Test {
   SpoolModel model_;
   RandomWork work_{seed_of_run("SLUICE_SPOOL_SEED"), model_, [this] { return recorder_->mark(); }};
   std::uint64_t compactions_ = 0;
+  std::uint64_t names_removed_ = 0;
 };
 
 TEST_F(ModelTest, TheSpoolKeepsWhatTheModelKeeps) {
@@ -125,10 +128,12 @@ TEST_F(ModelTest, TheSpoolKeepsWhatTheModelKeeps) {
   }
   compare_while_it_runs();
   close();
-  std::printf("%zu steps, %zu crashes, %llu packs compacted\n", work_.steps(), crashes,
-              static_cast<unsigned long long>(compactions_));
+  std::printf("%zu steps, %zu crashes, %llu packs compacted, %llu queue names removed\n",
+              work_.steps(), crashes, static_cast<unsigned long long>(compactions_),
+              static_cast<unsigned long long>(names_removed_));
   EXPECT_GT(work_.steps(), rounds * 5);
   EXPECT_GT(compactions_, 0U);
+  EXPECT_GT(names_removed_, 0U);
 }
 
 }  // namespace

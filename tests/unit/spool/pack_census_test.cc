@@ -9,8 +9,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-EnvelopeKey key(std::uint8_t number) { return {MessageId::from_bytes({number}), 0}; }
-
 EnvelopeRecord in_pack(std::uint64_t pack, std::uint32_t bytes = 100) {
   return {.location = {.pack = pack, .offset = 16, .bytes = bytes},
           .queue = 1,
@@ -25,10 +23,9 @@ EnvelopeRecord in_pack(std::uint64_t pack, std::uint32_t bytes = 100) {
           .ended = {}};
 }
 
-// A census past its recovery, with one pack of `envelopes` envelopes.
+// A census with one pack of `envelopes` envelopes.
 PackCensus with_pack(std::uint64_t pack, unsigned envelopes) {
   PackCensus census(1);
-  census.merge({});
   census.add_pack(pack, envelopes * 100);
   for (unsigned i = 0; i < envelopes; ++i) census.add(in_pack(pack));
   census.keep();
@@ -37,9 +34,9 @@ PackCensus with_pack(std::uint64_t pack, unsigned envelopes) {
 
 TEST(PackCensus, FinishesAPackWithItsLastEnvelope) {
   auto census = with_pack(5, 2);
-  census.end(key(1), in_pack(5), 10);
+  census.end(in_pack(5));
   EXPECT_FALSE(census.take_finished(5));
-  census.end(key(2), in_pack(5), 10);
+  census.end(in_pack(5));
   EXPECT_TRUE(census.take_finished(5));
   EXPECT_FALSE(census.take_finished(5));
   census.keep();
@@ -48,59 +45,25 @@ TEST(PackCensus, FinishesAPackWithItsLastEnvelope) {
 
 TEST(PackCensus, ForgetsWhatWasAborted) {
   auto census = with_pack(5, 2);
-  census.end(key(1), in_pack(5), 10);
-  census.end(key(2), in_pack(5), 10);
+  census.end(in_pack(5));
+  census.end(in_pack(5));
   ASSERT_TRUE(census.take_finished(5));
   census.add_pack(6, 100);
   census.add(in_pack(6));
   census.forget();
   EXPECT_EQ(census.packs(), 1U);
   EXPECT_FALSE(census.take_finished(5));
-  census.end(key(1), in_pack(5), 11);
-  census.end(key(2), in_pack(5), 11);
+  census.end(in_pack(5));
+  census.end(in_pack(5));
   EXPECT_TRUE(census.take_finished(5));
-}
-
-TEST(PackCensus, KeepsOldPacksUntilTheRecoveryEnds) {
-  PackCensus census(10);
-  census.end(key(1), in_pack(3), 7);
-  EXPECT_FALSE(census.take_finished(3));
-  census.keep();
-  RecoveredPacks found;
-  found.uses[3] = {.envelopes = 1, .live_bytes = 100, .bytes = 200};
-  // The walk read the record in a transaction before the one that ended it.
-  found.ranges = {{.last = key(255), .transaction = 6}};
-  EXPECT_THAT(census.merge(std::move(found)), ElementsAre(3));
-}
-
-TEST(PackCensus, DoesNotCountTwiceWhatEndedBeforeTheWalkCameBy) {
-  PackCensus census(10);
-  census.end(key(1), in_pack(3), 7);
-  census.keep();
-  RecoveredPacks found;
-  found.uses[3] = {.envelopes = 1, .live_bytes = 100, .bytes = 200};  // another envelope
-  found.ranges = {{.last = key(0), .transaction = 5}, {.last = key(255), .transaction = 7}};
-  EXPECT_THAT(census.merge(std::move(found)), IsEmpty());
-  census.end(key(2), in_pack(3), 9);
-  EXPECT_TRUE(census.take_finished(3));
-}
-
-TEST(PackCensus, ForgetsEndsOfAbortedTransactionsDuringTheRecovery) {
-  PackCensus census(10);
-  census.end(key(1), in_pack(3), 7);
-  census.forget();
-  RecoveredPacks found;
-  found.uses[3] = {.envelopes = 1, .live_bytes = 100, .bytes = 200};
-  found.ranges = {{.last = key(255), .transaction = 6}};
-  EXPECT_THAT(census.merge(std::move(found)), IsEmpty());
 }
 
 TEST(PackCensus, OffersPacksBelowAQuarterOnce) {
   auto census = with_pack(5, 8);
-  for (std::uint8_t i = 0; i < 6; ++i) census.end(key(i), in_pack(5), 10);
+  for (std::uint8_t i = 0; i < 6; ++i) census.end(in_pack(5));
   census.keep();
   EXPECT_THAT(census.take_sparse(), IsEmpty());  // exactly a quarter
-  census.end(key(6), in_pack(5), 11);
+  census.end(in_pack(5));
   census.keep();
   EXPECT_THAT(census.take_sparse(), ElementsAre(5));
   EXPECT_TRUE(census.is_sparse(5));
@@ -109,21 +72,21 @@ TEST(PackCensus, OffersPacksBelowAQuarterOnce) {
 
 TEST(PackCensus, OffersADeclinedPackAgainWhenHalfOfItHasEnded) {
   auto census = with_pack(5, 100);
-  for (std::uint8_t i = 0; i < 80; ++i) census.end(key(i), in_pack(5), 10);
+  for (std::uint8_t i = 0; i < 80; ++i) census.end(in_pack(5));
   census.keep();
   ASSERT_THAT(census.take_sparse(), ElementsAre(5));
   census.decline(5);
-  for (std::uint8_t i = 80; i < 89; ++i) census.end(key(i), in_pack(5), 11);
+  for (std::uint8_t i = 80; i < 89; ++i) census.end(in_pack(5));
   census.keep();
   EXPECT_THAT(census.take_sparse(), IsEmpty());
-  census.end(key(89), in_pack(5), 12);
+  census.end(in_pack(5));
   census.keep();
   EXPECT_THAT(census.take_sparse(), ElementsAre(5));
 }
 
 TEST(PackCensus, IgnoresARecordThatNamesAnUnknownPack) {
   auto census = with_pack(5, 1);
-  census.end(key(1), in_pack(77), 10);
+  census.end(in_pack(77));
   EXPECT_FALSE(census.take_finished(77));
   census.keep();
   EXPECT_EQ(census.packs(), 1U);

@@ -25,7 +25,7 @@ class PackTest : public testing::Test {
   static std::vector<NewEnvelope> envelopes(const std::vector<std::string>& metadata) {
     std::vector<NewEnvelope> envelopes;
     for (const auto& text : metadata) {
-      envelopes.push_back({"queue", text, 1, 0, WallTime(0), WallTime(0)});
+      envelopes.push_back({{}, text, 1, 0, WallTime(0), WallTime(0)});
     }
     return envelopes;
   }
@@ -97,7 +97,7 @@ TEST_F(PackTest, AnEntryHasItsBodyInOnePlace) {
 }
 
 TEST_F(PackTest, AnEntryHasNoMoreEnvelopesThanAMessageMay) {
-  const std::vector<NewEnvelope> most(kEnvelopesPerMessageMax, envelopes({""}).front());
+  const auto most = envelopes(std::vector<std::string>(kEnvelopesPerMessageMax));
   EXPECT_TRUE(Entry::parse(entry_of({id_, "m", most, 0, 0, nullptr})));
   // One more: its length goes where the metadata began.
   auto bytes = entry_of({id_, std::string(4, '\0'), most, 0, 0, nullptr});

@@ -37,6 +37,7 @@ class PowerLossTest : public testing::Test {
   static SpoolSettings eager(const TemporaryDirectory& directory) {
     auto settings = small_spool(directory);
     settings.compaction_delay = Duration::zero();
+    settings.queue_idle = Duration::zero();
     return settings;
   }
   std::string partition() const { return harness_.settings.directory + "/00"; }

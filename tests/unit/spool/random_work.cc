@@ -15,6 +15,7 @@ namespace sluice::spool {
 namespace {
 
 constexpr std::size_t kSmallBodyBytesMax = 20'000;
+constexpr std::size_t kQueues = 40;  // so many that they are idle now and then
 constexpr std::size_t kAcceptsMax = 8;
 constexpr std::size_t kLargeOneIn = 30;  // of the messages
 constexpr std::size_t kQueuedGoal = 40;  // envelopes; above it more end than come
@@ -72,7 +73,7 @@ TestMessage RandomWork::random_message() {
       is_large ? kBodyPartBytes - 1000 + below(1'500'000) : below(below(kSmallBodyBytesMax) + 1);
   TestMessage message{.body = pattern(bytes, random_.next()),
                       .metadata = pattern(below(200), random_.next()),
-                      .queue = "campaign:tenant@" + std::to_string(below(5))};
+                      .queue = "campaign:tenant@" + std::to_string(below(kQueues))};
   message.recipients = static_cast<std::uint16_t>(below(3) == 0 ? 1 + below(12) : 1);
   const auto envelopes = below(4) == 0 ? 1 + below(5) : 1;
   message.envelopes.clear();

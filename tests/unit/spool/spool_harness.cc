@@ -70,7 +70,7 @@ Task<Result<AcceptedMessage>> store(Shard& shard, Spool& spool, MessageId id, Te
   NewMessage fresh{
       .id = id, .metadata = message.metadata, .envelopes = {}, .body = spool.begin_body(shard, id)};
   for (const auto& metadata : message.envelopes) {
-    fresh.envelopes.push_back({.queue = message.queue,
+    fresh.envelopes.push_back({.queue = spool.hold_queue(message.queue),
                                .metadata = metadata,
                                .recipients = message.recipients,
                                .klass = 1,

@@ -213,13 +213,42 @@ TEST_F(SpoolTest, ReleasesTheMemoryOfWhatItHasStored) {
 TEST_F(SpoolTest, NumbersQueuesTheSameAfterARestart) {
   harness_.accept_one({.body = "x", .queue = "a@one"});
   harness_.accept_one({.body = "x", .queue = "b@two"});
-  const auto one = harness_.spool().queue_number("a@one");
-  const auto two = harness_.spool().queue_number("b@two");
+  const auto one = harness_.spool().hold_queue("a@one").number();
+  const auto two = harness_.spool().hold_queue("b@two").number();
   EXPECT_NE(one, two);
   reopen();
   EXPECT_EQ(harness_.spool().queue_name(one), "a@one");
-  EXPECT_EQ(harness_.spool().queue_number("b@two"), two);
+  EXPECT_EQ(harness_.spool().hold_queue("b@two").number(), two);
   EXPECT_EQ(harness_.spool().queue_name(4'000'000'000), "");
+}
+
+TEST_F(SpoolTest, ForgetsTheNameOfAQueueThatIsIdle) {
+  harness_.settings.queue_idle = Duration::zero();
+  reopen();
+  const auto ends = harness_.accept_one({.body = "x", .queue = "ends@example.net"});
+  const auto stays = harness_.accept_one({.body = "x", .queue = "stays@example.net"});
+  const auto number = harness_.inspect(ends.message)->front().waiting.queue;
+  ASSERT_TRUE(harness_.record(delivered(ends)));
+  ASSERT_TRUE(SpoolHarness::eventually(
+      [this] { return harness_.metric("sluice_spool_queue_names_removed_total") == 1; }));
+  EXPECT_EQ(harness_.spool().queue_name(number), "");
+  EXPECT_EQ(harness_.metric("sluice_spool_queue_names"), 1U);
+  EXPECT_EQ(harness_.inspect(stays.message)->front().queue, "stays@example.net");
+  // It comes back as another.
+  const auto back = harness_.accept_one({.body = "x", .queue = "ends@example.net"});
+  reopen();
+  EXPECT_EQ(harness_.inspect(back.message)->front().queue, "ends@example.net");
+  EXPECT_EQ(harness_.inspect(stays.message)->front().queue, "stays@example.net");
+}
+
+TEST_F(SpoolTest, KeepsTheNameOfAnIdleQueueForAWhile) {
+  const auto key = harness_.accept_one({.body = "x", .queue = "ends@example.net"});
+  const auto number = harness_.inspect(key.message)->front().waiting.queue;
+  ASSERT_TRUE(harness_.record(delivered(key)));
+  ASSERT_TRUE(harness_.flush());
+  harness_.accept_one({.body = "x", .queue = "other@example.net"});
+  EXPECT_EQ(harness_.spool().queue_name(number), "ends@example.net");
+  EXPECT_EQ(harness_.metric("sluice_spool_queue_names_removed_total"), 0U);
 }
 
 TEST_F(SpoolTest, DrainsPartitionsThatNoNewMailGoesTo) {

@@ -20,12 +20,12 @@ Handover make_handover(spool::Spool& spool, HandoverFacts facts, std::vector<Rec
     const auto ordinal = static_cast<std::uint16_t>(handover.envelopes.size());
     EnvelopeMetadata metadata{
         .recipients = std::move(group.recipients), .dsn = std::move(group.dsn), .unknown = {}};
-    std::string queue = to_string(QueueName{
-        .campaign = message->sender.campaign, .tenant = facts.tenant, .domain = group.domain});
+    spool::QueueHold queue = spool.hold_queue(to_string(QueueName{
+        .campaign = message->sender.campaign, .tenant = facts.tenant, .domain = group.domain}));
     handover.envelopes.push_back(
         FreshEnvelope{.waiting = {.key = {.message = facts.id, .ordinal = ordinal},
                                   .klass = klass,
-                                  .queue = spool.queue_number(queue),
+                                  .queue = queue.number(),
                                   .next_attempt = facts.now,
                                   .expiry = facts.expiry,
                                   .attempts = 0,

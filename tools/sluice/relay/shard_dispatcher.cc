@@ -11,6 +11,7 @@ namespace {
 
 constexpr Duration kQueueCheck = std::chrono::seconds(60);  // so that no jump of a clock stalls it
 constexpr Duration kExpiryCheck = std::chrono::seconds(30);
+constexpr std::size_t kOwnersKept = 65'536;
 
 // What the envelopes kept by one shard may take from the memory of reception.
 constexpr std::uint64_t kKeptMemoryShare = 16;
@@ -103,9 +104,11 @@ void ShardDispatcher::rehome(std::size_t site) {
   }
 }
 
-const QueueOwner& ShardDispatcher::owner_of(std::uint32_t queue) const {
+QueueOwner ShardDispatcher::owner_of(std::uint32_t queue) const {
   const auto known = owner_by_queue_.find(queue);
   if (known != owner_by_queue_.end()) return known->second;
+  // Also of queues whose names the spool has forgotten: what lives is asked for again.
+  if (owner_by_queue_.size() >= kOwnersKept) owner_by_queue_.clear();
   return owner_by_queue_.emplace(queue, shared_->owner_of(queue, *plan_)).first->second;
 }
 

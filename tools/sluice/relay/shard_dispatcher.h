@@ -63,7 +63,7 @@ class ShardDispatcher final : public Dispatcher {
  private:
   void open_site(PlannedSite planned);
   void rehome(std::size_t site);
-  const QueueOwner& owner_of(std::uint32_t queue) const;
+  QueueOwner owner_of(std::uint32_t queue) const;
   bool is_held(std::uint32_t queue) const;
   void note_ended(const spool::WaitingEnvelope& ended);
   void give_back(std::size_t site, Returned returned);
