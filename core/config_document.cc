@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/assert.h"
-#include "core/utf8.h"
 
 namespace sluice {
 
@@ -105,17 +104,6 @@ ConfigPlace place_of(const ConfigNode& root, std::string_view path) {
     node = &node->items[*step.index];
   }
   return node->place;
-}
-
-std::optional<std::size_t> find_unreadable(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = utf8_length(text.substr(at));
-    const std::string_view character = text.substr(at, length);
-    const bool is_refused = character >= "\xEF\xB9\xA6" && character <= "\xEF\xBB\xBE";
-    if (length == 0 || is_refused) return at;
-    at += length;
-  }
-  return std::nullopt;
 }
 
 std::string quote_config_text(std::string_view text) {

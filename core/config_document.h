@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,11 +59,6 @@ struct ConfigEntry {
 
 // Where the value at `path` was written, or the innermost table around it that was.
 ConfigPlace place_of(const ConfigNode& root, std::string_view path);
-
-// Where text stops being what a configuration may hold: valid UTF-8 without the characters U+FE66
-// to U+FEFE, which toml++ 3.3 takes for unreachable where it looks for white space. Nothing when it
-// does not.
-std::optional<std::size_t> find_unreadable(std::string_view text);
 
 // Text as TOML writes it, between quotes and on one line.
 std::string quote_config_text(std::string_view text);

@@ -1,8 +1,7 @@
 // config_line: what a line of a configuration file may hold before toml++ sees it.
 //
-// toml++ 3.3 takes most characters past ASCII for unreachable where it looks for white space, which
-// is undefined behaviour in a release build; and dotted keys nest as deep as a line is long. So
-// such characters are for comments and strings of one line, and dots are bounded. Pure.
+// toml++ 3.3 takes control characters in comments, and nests dotted keys as deep as a line is long.
+// Pure.
 #pragma once
 
 #include <cstddef>

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/assert.h"
+#include "core/utf8.h"
 
 namespace sluice {
 
@@ -107,7 +108,7 @@ std::optional<std::string> ConfigType<std::string>::from(const ConfigNode& node)
   if (node.kind != ConfigNode::Kind::text) return std::nullopt;
   if (node.text.size() > kConfigTextBytesMax) return std::nullopt;
   if (std::ranges::any_of(node.text, is_control)) return std::nullopt;
-  if (find_unreadable(node.text)) return std::nullopt;
+  if (find_invalid_utf8(node.text)) return std::nullopt;
   return node.text;
 }
 

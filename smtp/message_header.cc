@@ -159,15 +159,18 @@ std::expected<MessageHeader::Passed, Reply> MessageHeader::pass(std::string_view
 // Whether the field goes on.
 bool MessageHeader::see_field(std::string_view field) {
   const std::string_view name = field.substr(0, name_bytes(field));
-  has_too_many_ = has_too_many_ || from_.size() + sluice_.size() > kFieldsKeptMax;
+  const bool is_ours = starts_ignoring_case(name, kOurPrefix);
+  const bool is_from = equal_ignoring_case(name, "From");
+  const bool is_full = from_.size() + sluice_.size() >= kFieldsKeptMax;
+  has_too_many_ = has_too_many_ || (is_full && (is_ours || is_from));
   if (has_too_many_) return true;
-  if (starts_ignoring_case(name, kOurPrefix)) {
+  if (is_ours) {
     std::string lower(name);
     for (char& c : lower) c = to_lower(c);
     sluice_.push_back({.name = std::move(lower), .value = unfolded_value(field)});
     return false;
   }
-  if (equal_ignoring_case(name, "From")) from_.push_back(unfolded_value(field));
+  if (is_from) from_.push_back(unfolded_value(field));
   if (fixes_ == HeaderFixes::none) return true;
   if (equal_ignoring_case(name, "Date")) has_date_ = true;
   if (equal_ignoring_case(name, "Message-ID")) has_message_id_ = true;

@@ -49,54 +49,39 @@ TEST(ParseConfigText, FindsTheLineOfABraceInAList) {
   EXPECT_THAT(texts(problems), ElementsAre("f:4:1: found a list with a '}' for a value"));
 }
 
-TEST(ParseConfigText, RefusesWhatItsParserStumblesOver) {
-  const auto problems_with = [](std::string_view character) {
-    ConfigProblems problems;
-    parse_config_text(fmt::format("a = 1\nb = \"{}\"\n", character), "f", problems);
-    return texts(problems);
-  };
-  EXPECT_THAT(problems_with("\xEF\xB9\xA5"), ElementsAre());
-  EXPECT_THAT(problems_with("\xEF\xB9\xA6"), ElementsAre(HasSubstr("f:2:6: found bytes")));
-  EXPECT_THAT(problems_with("\xEF\xBB\xBE"), ElementsAre(HasSubstr("f:2:6: found bytes")));
-  EXPECT_THAT(problems_with("\xEF\xBB\xBF"), ElementsAre());
-  EXPECT_THAT(problems_with("\xFF"), ElementsAre(HasSubstr("f:2:6: found bytes")));
-}
-
-TEST(ParseConfigText, TakesCharactersPastAsciiInStringsAndCommentsOnly) {
+TEST(ParseConfigText, TakesTextOfAnyLanguageWhereTomlDoes) {
   const auto problems_with = [](std::string_view line) {
     ConfigProblems problems;
     parse_config_text(line, "f", problems);
     return texts(problems);
   };
-  EXPECT_THAT(problems_with("a = \"\xC3\xA9\" # \xC3\xA9"), ElementsAre());
-  EXPECT_THAT(problems_with("a = '\xC3\xA9'"), ElementsAre());
-  EXPECT_THAT(problems_with("a = \"\\\"\xC3\xA9\""), ElementsAre());
-  EXPECT_THAT(problems_with("a\xC3\xA9 = 1"), ElementsAre(HasSubstr("f:1:2: found a character")));
-  EXPECT_THAT(problems_with("a = \"\" \xC3\xA9"), ElementsAre(HasSubstr("f:1:8: found a char")));
-  EXPECT_THAT(problems_with("a = \"\\\xC3\xA9\""), ElementsAre(HasSubstr("f:1:7: found a char")));
+  EXPECT_THAT(problems_with("a = \"\xC3\xA9\" # \xC3\xA9"), IsEmpty());
+  EXPECT_THAT(problems_with("a = '\xEF\xB9\xA6\xEF\xBB\xBE'"), IsEmpty());
+  EXPECT_THAT(problems_with("a = \"\"\"\\\n\xC3\xA9\"\"\""), IsEmpty());
+  EXPECT_THAT(problems_with("a = \"\xFF\""), ElementsAre("f:1:6: found bytes that are no UTF-8"));
+  EXPECT_THAT(problems_with("a\xC3\xA9 = 1"), ElementsAre(HasSubstr("f:1:2: ")));
+  EXPECT_THAT(problems_with("a = \"\" \xC3\xA9"), ElementsAre(HasSubstr("f:1:8: ")));
 }
 
-TEST(ParseConfigText, RefusesStringsOfSeveralLines) {
+// toml++ 3.3 takes these for unreachable where it looks for a blank.
+TEST(ParseConfigText, RefusesALetterWhereABlankMayStand) {
+  const auto problems_with = [](std::string_view line) {
+    ConfigProblems problems;
+    parse_config_text(line, "f", problems);
+    return texts(problems);
+  };
+  EXPECT_THAT(problems_with("a = 40ess=\"\xCA\xA3"), ElementsAre(HasSubstr("f:1:8: ")));
+  EXPECT_THAT(problems_with("a=7e120.\"..\xCA\xA3\\00"), ElementsAre(HasSubstr("f:1:8: ")));
+  EXPECT_THAT(problems_with("a = \"\\\xC3\xA9\""), ElementsAre(HasSubstr("f:1:")));
+  EXPECT_THAT(problems_with("a = \xEF\xB9\xA6"), ElementsAre(HasSubstr("f:1:5: ")));
+}
+
+TEST(ParseConfigText, TakesStringsOfSeveralLines) {
   ConfigProblems problems;
-  parse_config_text("a = \"\"\"\n\"\"\"\n", "f", problems);
-  EXPECT_THAT(texts(problems), ElementsAre(HasSubstr("f:1:5: found a string of several lines")));
-}
-
-// toml++ 3.3 would look at the character behind it as at one of a word, which is undefined.
-TEST(ParseConfigText, RefusesAQuoteInTheMiddleOfAWord) {
-  const auto problems_with = [](std::string_view line) {
-    ConfigProblems problems;
-    parse_config_text(line, "f", problems);
-    return texts(problems);
-  };
-  EXPECT_THAT(problems_with("a = 40ess=\"\xCA\xA3"), Not(IsEmpty()));
-  EXPECT_THAT(problems_with("a = 4\"\xCA\xA3\""), ElementsAre(HasSubstr("f:1:6: found a quote")));
-  EXPECT_THAT(problems_with("a = \"x\"'y'"), ElementsAre(HasSubstr("f:1:8: found a quote")));
-  EXPECT_THAT(problems_with("a = 0>b=\"\xD0\x9E\""),
-              ElementsAre(HasSubstr("f:1:8: found a second")));
-  EXPECT_THAT(problems_with("a = [{b=1, c='='}, {d=2}]"), IsEmpty());
-  EXPECT_THAT(problems_with("a.\"b\" = [\"x\",'y', \"\"]"), IsEmpty());
-  EXPECT_THAT(problems_with("'a'={\"b\"=\"x\"}"), IsEmpty());
+  const auto root = parse_config_text("a = \"\"\"\none\ntwo\"\"\"\nb = '''x.y'''\n", "f", problems);
+  ASSERT_TRUE(problems.empty());
+  EXPECT_EQ(root.find("a")->text, "one\ntwo");
+  EXPECT_EQ(root.find("b")->text, "x.y");
 }
 
 TEST(ParseConfigText, RefusesControlCharacters) {
