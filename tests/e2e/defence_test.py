@@ -164,8 +164,8 @@ FLOODS = {
     "bare_newlines": in_a_transaction(b"x\n" * 100_000),
     "header_without_end": in_a_transaction(b"X-Header: x\r\n" * 10_000),
     "garbage_in_tls": garbage_in_tls,
-    "wrong_passwords": wrong_passwords,
     "resets": resets,
+    "wrong_passwords": wrong_passwords,  # last: the address it comes from may log in no more
 }
 
 
