@@ -1,5 +1,6 @@
 """Bytes that change on the disk: found by their checksums, quarantined, told of, never sent."""
 
+import json
 import subprocess
 
 from ports import free_port
@@ -24,9 +25,9 @@ def change_on_disk(relaying, old, new):
     path.write_bytes(content.replace(old, new))
 
 
-def verify(relaying):
-    done = subprocess.run([SLUICE, "spool", "verify", relaying.spool], capture_output=True, text=True, timeout=120,
-                          stdin=subprocess.DEVNULL)
+def verify(relaying, *arguments):
+    done = subprocess.run([SLUICE, "spool", "verify", relaying.spool, *arguments], capture_output=True, text=True,
+                          timeout=120, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout
 
 
@@ -65,6 +66,28 @@ def test_a_damaged_recipient_is_never_sent_to(relay, server):
     wait_for(lambda: "envelope_quarantined" in relaying.log(), "event of the quarantine")
     wait_for(relaying.is_empty, "empty queue")
     assert upstream.messages == []
+
+
+def test_a_damaged_counter_is_found_and_begins_anew(relay, server):
+    upstream = server()
+    relaying = relay(upstream.address, top='[[tenant]]\nname = "acme"')
+    relaying.command("tenant", "suspend", "acme", "--delivery")
+    relaying.stop()
+    assert "counters     1, 0 of them expired" in relaying.verify()
+    change_on_disk(relaying, b"suspended:delivery:acme", b"suspended:delivery:acmf")
+    status, text = verify(relaying)
+    assert status == 1 and 'counter "suspended:delivery:acmf": a counter of the ledger is damaged' in text
+    status, text = verify(relaying, "--json")
+    assert status == 1 and "a counter of the ledger is damaged" in " ".join(json.loads(text)["findings"])
+
+    relaying.start()
+    tenants = json.loads(relaying.command("tenant", "list", "--json").stdout)["tenants"]
+    assert [(row["tenant"], row["delivery"]) for row in tenants] == [("acme", "running")]
+    submit(relaying, b"hello")
+    wait_for(lambda: upstream.messages, "delivery")
+    relaying.command("tenant", "suspend", "acme", "--reception")
+    relaying.stop()
+    assert verify(relaying)[0] == 1
 
 
 def test_a_spool_of_a_newer_format_is_refused_with_a_sentence(relay, server):

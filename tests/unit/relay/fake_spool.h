@@ -2,7 +2,6 @@
 // and remembers what it was given.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +38,7 @@ class FakeSpool : public spool::Spool {
   bool is_ordinary_roomy = true;  // of the rest, when it is roomy
   std::optional<Error> append_failure;
   std::optional<Error> accept_failure;
+  std::optional<Error> ledger_failure;
   std::string body;  // of the last message
   spool::QueueNames queues;
   std::vector<spool::NewMessage> accepted;
@@ -82,6 +82,9 @@ class FakeSpool : public spool::Spool {
     co_return fail(ErrorCode::not_found, "the fake gives nothing back");
   }
   Task<Result<void>> set_ledger(Shard&, spool::LedgerEntry entry) override {
+    if (ledger_failure) {
+      co_return std::unexpected(Error(ledger_failure->code(), ledger_failure->sentence()));
+    }
     ledger.push_back(std::move(entry));
     co_return Result<void>();
   }
