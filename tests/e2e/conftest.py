@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clocks import Clocks
 from load import Load, Sink
 from relay import Relay, route
 from scripted_server import ScriptedServer
@@ -69,6 +70,12 @@ def relay(directory):
     for one in made:
         if one.program is not None:
             one.program.kill()
+
+
+@pytest.fixture
+def clocks(directory):
+    """Clocks that a test shifts, for relays with `environment=clocks.environment`."""
+    return Clocks(directory)
 
 
 @pytest.fixture

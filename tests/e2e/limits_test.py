@@ -4,7 +4,6 @@ lost, and service resumes by itself."""
 import os
 import resource
 import socket
-import struct
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from load import all_arrived
-from programs import BUILD
 from waiting import wait_for
 from wire import Wire
 
@@ -124,33 +122,12 @@ def test_open_files_that_run_short_refuse_clients_without_spinning(relay, server
     relaying.stop()
 
 
-class WallClock:
-    """The wall clock of the programs that get its environment."""
-
-    def __init__(self, directory):
-        self.path = Path(directory) / "clock"
-        self.jump(0)
-        self.environment = {**os.environ, "SLUICE_CLOCK_SHIFT": str(self.path),
-                            "LD_PRELOAD": str(BUILD / "tests/e2e/libshifted_clock.so")}
-
-    def jump(self, seconds):
-        """Away from the real time by so much."""
-        data = struct.pack("=q", int(seconds * 1e9))
-        with self.path.open("r+b" if self.path.exists() else "w+b") as file:
-            file.write(data)
-
-
-@pytest.fixture
-def clock(directory):
-    return WallClock(directory)
-
-
 class Deferrals:
-    """A relay with that clock, before an upstream that defers everything."""
+    """A relay with those clocks, before an upstream that defers everything."""
 
-    def __init__(self, relay, server, clock):
+    def __init__(self, relay, server, clocks):
         self.upstream = server(answers={"RCPT": lambda *_: "450 4.2.1 mailbox busy"})
-        self.relay = relay(self.upstream.address, retry="1s", expire="4h", environment=clock.environment)
+        self.relay = relay(self.upstream.address, retry="1s", expire="4h", environment=clocks.environment)
 
     def begin(self):
         assert submit(self.relay).code == 250
@@ -167,29 +144,29 @@ class Deferrals:
 
 
 @pytest.fixture
-def deferrals(relay, server, clock):
-    return Deferrals(relay, server, clock)
+def deferrals(relay, server, clocks):
+    return Deferrals(relay, server, clocks)
 
 
 @pytest.mark.parametrize("seconds", [-30 * DAY, -3600, 3600])
-def test_retries_go_on_when_the_clock_jumps(deferrals, clock, seconds):
+def test_retries_go_on_when_the_clock_jumps(deferrals, clocks, seconds):
     deferrals.begin()
-    clock.jump(seconds)
+    clocks.jump(seconds)
     deferrals.go_on()
 
 
-def test_retries_go_on_when_the_clock_was_set_back_before_a_start(deferrals, clock):
-    clock.jump(30 * DAY)
+def test_retries_go_on_when_the_clock_was_set_back_before_a_start(deferrals, clocks):
+    clocks.jump(30 * DAY)
     deferrals.begin()
     deferrals.relay.stop()
-    clock.jump(0)
+    clocks.jump(0)
     deferrals.relay.start()
     deferrals.go_on()
 
 
-def test_message_expires_when_the_clock_says_so(deferrals, clock):
+def test_message_expires_when_the_clock_says_so(deferrals, clocks):
     deferrals.begin()
-    clock.jump(5 * 3600)
+    clocks.jump(5 * 3600)
     wait_for(deferrals.relay.is_empty, "expiry")
     deferrals.relay.stop()
     assert "1 expired" in " ".join(deferrals.relay.verify().split())
