@@ -70,23 +70,26 @@ bool is_plausible_start(std::span<const std::string_view> pieces, std::uint64_t 
 // message that is left gets its result.
 struct ClientSession::State {
   State(Shard& shard_of_stream, const ClientSettings& client_settings,
-        std::unique_ptr<Stream> connected)
+        std::unique_ptr<Stream> connected, TlsUpgrade* upgrade)
       : shard(shard_of_stream),
         settings(client_settings),
         stream(std::move(connected)),
         replies(*stream),
+        opening({.clock = shard.clock(),
+                 .stream = *stream,
+                 .replies = replies,
+                 .settings = settings,
+                 .upgrade = upgrade}),
         watchdog(shard, ledger, settings.timeouts, [this](CommandKind kind) { on_late(kind); }),
         writer({.shard = shard,
                 .stream = *stream,
                 .ledger = ledger,
                 .watchdog = watchdog,
                 .settings = settings,
-                .extensions = extensions}),
+                .extensions = opening.extensions()}),
         scope(shard.run_queue()),
         prepared(shard.run_queue()) {}
 
-  Task<Result<Opened>> greet();
-  Task<Result<Reply>> say(std::string command);
   Task<void> say_quit();
   void start();
   Task<void> write();
@@ -104,8 +107,8 @@ struct ClientSession::State {
   Shard& shard;
   ClientSettings settings;
   std::unique_ptr<Stream> stream;
-  PeerExtensions extensions;
   ReplyReader replies;
+  ClientOpening opening;
   TransactionLedger ledger;
   ReplyWatchdog watchdog;
   FlightWriter writer;
@@ -121,42 +124,6 @@ struct ClientSession::State {
   bool is_quitting = false;
   bool is_closed = false;
 };
-
-Task<Result<ClientSession::Opened>> ClientSession::State::greet() {
-  const auto deadline = Deadline::in(shard.clock(), settings.timeouts.greeting);
-  Opened opened{.refusal = std::nullopt, .stage = ReplyStage::greeting};
-  auto greeting = co_await replies.read(deadline);
-  if (!greeting) co_return std::unexpected(std::move(greeting).error().within("greeting"));
-  if (!greeting->is_completion()) {
-    opened.refusal = std::move(*greeting);
-    co_return opened;
-  }
-  opened.stage = ReplyStage::hello;
-  SLUICE_CO_TRY(extended, co_await say("EHLO"));
-  if (extended.is_completion()) {
-    extensions = parse_peer_extensions(extended.text);
-    co_return opened;
-  }
-  if (!extended.is_permanent()) {
-    opened.refusal = std::move(extended);
-    co_return opened;
-  }
-  // RFC 5321 §3.2: a server that does not know EHLO may know HELO.
-  SLUICE_CO_TRY(plain, co_await say("HELO"));
-  if (!plain.is_completion()) opened.refusal = std::move(plain);
-  co_return opened;
-}
-
-Task<Result<Reply>> ClientSession::State::say(std::string verb) {
-  const std::string line = fmt::format("{} {}\r\n", verb, settings.hostname);
-  const std::string_view pieces[] = {line};
-  const auto deadline = Deadline::in(shard.clock(), settings.timeouts.command);
-  auto sent = co_await stream->send(pieces, deadline);
-  if (!sent) co_return std::unexpected(std::move(sent).error().within(verb));
-  auto answered = co_await replies.read(deadline);
-  if (!answered) co_return std::unexpected(std::move(answered).error().within(verb));
-  co_return answered;
-}
 
 // RFC 5321 §4.1.1.10: who closes a connection says QUIT first, also to a peer that will not serve
 // it. The reply is not waited for, although one should: it decides nothing, and the mail waits for
@@ -238,16 +205,16 @@ void ClientSession::State::settle() {
 }
 
 ClientSession::ClientSession(Shard& shard, const ClientSettings& settings,
-                             std::unique_ptr<Stream> stream)
-    : state_(std::make_unique<State>(shard, settings, std::move(stream))) {}
+                             std::unique_ptr<Stream> stream, TlsUpgrade* upgrade)
+    : state_(std::make_unique<State>(shard, settings, std::move(stream), upgrade)) {}
 
 ClientSession::~ClientSession() {
   SLUICE_ASSERT(state_->is_closed, "a session is closed before it is destroyed");
 }
 
-Task<Result<ClientSession::Opened>> ClientSession::open() {
+Task<Result<Opened>> ClientSession::open() {
   SLUICE_ASSERT(!state_->is_open, "a session is opened once");
-  auto opened = co_await state_->greet();
+  auto opened = co_await state_->opening.run();
   if (!opened) {
     state_->failure = opened.error().sentence();
   } else if (opened->refusal) {
@@ -261,7 +228,13 @@ Task<Result<ClientSession::Opened>> ClientSession::open() {
   co_return opened;
 }
 
-const PeerExtensions& ClientSession::extensions() const { return state_->extensions; }
+const std::optional<tls::ConnectionFacts>& ClientSession::tls() const {
+  return state_->opening.tls();
+}
+
+bool ClientSession::has_tls_failed() const { return state_->opening.has_tls_failed(); }
+
+const PeerExtensions& ClientSession::extensions() const { return state_->opening.extensions(); }
 
 unsigned ClientSession::free_slots() const {
   const unsigned taken = in_flight();
@@ -276,7 +249,7 @@ unsigned ClientSession::in_flight() const { return static_cast<unsigned>(state_-
 Task<TransactionResult> ClientSession::send(OutgoingMessage message) {
   SLUICE_ASSERT(message.body != nullptr, "a message has a body");
   State& state = *state_;
-  if (auto refusal = refusal_of(message, state.extensions)) {
+  if (auto refusal = refusal_of(message, state.opening.extensions())) {
     co_return cannot_send(std::move(*refusal));
   }
   if (!is_usable()) co_return unsent(TransactionEnd::not_attempted, state.failure);

@@ -22,6 +22,8 @@
 #include "core/stream.h"
 #include "core/task.h"
 #include "smtp/body_type.h"
+#include "smtp/client_opening.h"
+#include "smtp/client_settings.h"
 #include "smtp/peer_extensions.h"
 #include "smtp/reply.h"
 #include "smtp/transaction_result.h"
@@ -38,19 +40,6 @@ inline constexpr unsigned kPipelineDepthMax = 64;
 // Messages that a session takes at once where the peer has PIPELINING without CHUNKING: the body
 // of one, MAIL RCPT DATA of the next, and one more so that neither waits for its caller.
 inline constexpr unsigned kDataDepthMax = 3;
-
-struct ClientTimeouts {  // RFC 5321 §4.5.3.2
-  Duration greeting = std::chrono::minutes(5);
-  Duration command = std::chrono::minutes(5);
-  Duration data = std::chrono::minutes(3);    // between two progresses of the body
-  Duration final = std::chrono::minutes(10);  // after the end of the message
-};
-
-struct ClientSettings {
-  std::string hostname;  // EHLO
-  ClientTimeouts timeouts;
-  unsigned pipeline_depth = 8;  // messages in a flight, at most
-};
 
 // The bytes of a message in the order they are sent, not dot-stuffed.
 class OutgoingBody {
@@ -72,19 +61,19 @@ struct OutgoingMessage {
 
 class ClientSession {
  public:
-  ClientSession(Shard& shard, const ClientSettings& settings, std::unique_ptr<Stream> stream);
+  // `upgrade` is for STARTTLS, and outlives open(); null where the settings ask for none.
+  ClientSession(Shard& shard, const ClientSettings& settings, std::unique_ptr<Stream> stream,
+                TlsUpgrade* upgrade = nullptr);
   ClientSession(const ClientSession&) = delete;
   ClientSession& operator=(const ClientSession&) = delete;
   ~ClientSession();  // asserts close()
 
-  // Reads the greeting, says EHLO (HELO where EHLO is refused with 5xx). A value with a negative
-  // reply is the peer's refusal and its stage, and QUIT was said; an Error is a broken connection.
-  // Else the session's writer and reader run until close().
-  struct Opened {
-    std::optional<Reply> refusal;
-    ReplyStage stage;
-  };
+  // The dialogue before the first message. When the peer refused, QUIT was said. Else the session's
+  // writer and reader run until close().
   Task<Result<Opened>> open();
+  // After open(): what TLS achieved here, by STARTTLS; whether it was tried and failed.
+  const std::optional<tls::ConnectionFacts>& tls() const;
+  bool has_tls_failed() const;
 
   const PeerExtensions& extensions() const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "smtp/ascii.h"
 #include "smtp/extension.h"
 
 namespace sluice::smtp {
@@ -38,11 +39,19 @@ void apply_line(std::string_view line, PeerExtensions& extensions) {
     case Extension::eight_bit_mime:
       extensions.eight_bit_mime = true;
       break;
-    case Extension::enhanced_status_codes:  // read where they stand, offered or not
     case Extension::starttls:
+      extensions.starttls = true;
+      break;
     case Extension::auth:
+      while (!line.empty()) {
+        const std::string_view mechanism = take_until(line, ' ');
+        if (equal_ignoring_case(mechanism, "PLAIN")) extensions.auth_plain = true;
+        if (equal_ignoring_case(mechanism, "LOGIN")) extensions.auth_login = true;
+      }
+      break;
+    case Extension::enhanced_status_codes:  // read where they stand, offered or not
     case Extension::dsn:
-    case Extension::limits:  // of no use to delivery, which goes on in clear and asks for nothing
+    case Extension::limits:  // of no use to delivery, which asks for nothing
       break;
     case Extension::size:
       extensions.size = true;

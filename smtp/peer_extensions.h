@@ -11,8 +11,11 @@ struct PeerExtensions {
   bool pipelining = false;      // RFC 2920
   bool chunking = false;        // RFC 3030
   bool eight_bit_mime = false;  // RFC 6152
-  bool size = false;            // RFC 1870
-  std::uint64_t size_max = 0;   // of a message, in bytes; 0: no limit told
+  bool starttls = false;        // RFC 3207
+  bool auth_plain = false;      // RFC 4954, and its mechanisms
+  bool auth_login = false;
+  bool size = false;           // RFC 1870
+  std::uint64_t size_max = 0;  // of a message, in bytes; 0: no limit told
 };
 
 // Reads the text of a positive reply to EHLO: lines separated by '\n', of which the first is the

@@ -13,6 +13,7 @@
 #include "core/task.h"
 #include "core/units.h"
 #include "smtp/reception_handler.h"
+#include "smtp/tls_upgrade.h"
 
 namespace sluice {
 class Shard;
@@ -48,20 +49,6 @@ struct ServerSettings {
   // Received: fields of a message; more is a loop. RFC 5321 §6.3 asks for a threshold of 100; 50 is
   // what most servers take, and ends a loop after half of the copies.
   std::uint32_t received_headers_max = 50;
-};
-
-// How a session's stream becomes TLS after STARTTLS.
-class TlsUpgrade {
- public:
-  TlsUpgrade() = default;
-  TlsUpgrade(const TlsUpgrade&) = delete;
-  TlsUpgrade& operator=(const TlsUpgrade&) = delete;
-  virtual ~TlsUpgrade() = default;
-
-  // Drops what came and was not consumed: it was said in clear, by whomever (CVE-2011-0411).
-  virtual void discard_received() = 0;
-  // The handshake. After an Error the stream can only be closed.
-  virtual Task<Result<tls::ConnectionFacts>> secure(Deadline deadline) = 0;
 };
 
 class ServerSession {

@@ -10,6 +10,10 @@ std::string_view name_of(ReplyStage stage) {
       return "greeting";
     case ReplyStage::hello:
       return "hello";
+    case ReplyStage::starttls:
+      return "starttls";
+    case ReplyStage::login:
+      return "login";
     case ReplyStage::mail:
       return "mail";
     case ReplyStage::recipient:

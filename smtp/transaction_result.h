@@ -15,6 +15,8 @@ enum class ReplyStage : std::uint8_t {
   connect,
   greeting,
   hello,
+  starttls,
+  login,
   mail,
   recipient,
   data,

@@ -62,8 +62,8 @@ def relay(directory):
     """Makes and starts relays: relay(sink.address, ...) or relay(routes='...')."""
     made = []
 
-    def make(*smart_hosts, routes=None, **settings):
-        made.append(Relay(directory, routes or route(smart_hosts), **settings))
+    def make(*smart_hosts, routes=None, within=directory, **settings):
+        made.append(Relay(within, routes or route(smart_hosts), **settings))
         return made[-1].start()
 
     yield make

@@ -3,8 +3,12 @@
 Without a script it is a correct server. `answers` maps a verb ("RCPT", "DATA", or "END" for the
 end of a message, "CONNECT" for the greeting) to a function of the argument and the session; what
 it returns is the reply, None leaves it to the server, DROP closes the connection.
+
+With `tls`, a server's ssl context, it offers STARTTLS, or speaks TLS from the first byte (`implicit`). With
+`logins`, passwords by user, it offers AUTH under TLS and takes mail from nobody else.
 """
 
+import base64
 import re
 import socket
 import socketserver
@@ -22,6 +26,8 @@ class Message:
     content: bytes
     parameters: str
     way: str  # DATA or BDAT
+    tls: str = "none"  # "TLSv1.3"
+    user: str = ""
 
     @property
     def body(self):
@@ -39,8 +45,13 @@ class Session:
 
 
 class ScriptedServer:
-    def __init__(self, port=0, extensions=EXTENSIONS, answers=None):
+    def __init__(self, port=0, extensions=EXTENSIONS, answers=None, tls=None, implicit=False, logins=None,
+                 mechanisms="PLAIN LOGIN"):
         self.extensions = extensions
+        self.tls = tls
+        self.implicit = implicit
+        self.logins = logins
+        self.mechanisms = mechanisms
         self.answers = answers or {}
         self.messages = []
         self.sessions = []
@@ -88,12 +99,21 @@ class _Conversation:
         self.reader = handler.rfile
         self.socket = handler.request
         self.session = script.new_session()
+        self.tls = "none"
+        self.user = ""
         self.void()
 
     def void(self):
         self.sender, self.parameters, self.recipients, self.chunks = None, "", [], []
 
+    def secure(self):
+        self.socket = self.script.tls.wrap_socket(self.socket, server_side=True)
+        self.reader = self.socket.makefile("rb")
+        self.tls = self.socket.version()
+
     def run(self):
+        if self.script.implicit:
+            self.secure()
         if self.say("CONNECT", "", "220 scripted.example ESMTP") != 220:
             return
         while line := self.reader.readline():
@@ -117,6 +137,10 @@ class _Conversation:
     def on_ehlo(self, argument):
         self.void()
         lines = ["scripted.example", *self.script.extensions]
+        if self.script.tls and self.tls == "none":
+            lines.append("STARTTLS")
+        if self.script.logins and self.tls != "none":
+            lines.append(f"AUTH {self.script.mechanisms}")
         text = "\r\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{line}" for i, line in enumerate(lines))
         return self.say("EHLO", argument, text)
 
@@ -124,7 +148,33 @@ class _Conversation:
         self.void()
         return self.say("HELO", argument, "250 scripted.example")
 
+    def on_starttls(self, argument):
+        if self.script.tls is None:
+            return self.on_unknown(argument)
+        code = self.say("STARTTLS", argument, "220 2.0.0 Go on")
+        if code == 220:
+            self.secure()
+        return code
+
+    def on_auth(self, argument):
+        mechanism, _, initial = argument.partition(" ")
+        if mechanism.upper() == "LOGIN":
+            user, password = self.ask("VXNlcm5hbWU6"), self.ask("UGFzc3dvcmQ6")
+        else:
+            _, user, password = base64.b64decode(initial).decode().split("\0")
+        is_right = self.script.logins.get(user) == password
+        code = self.say("AUTH", argument, "235 2.7.0 Ok" if is_right else "535 5.7.8 Wrong user or password")
+        if code == 235:
+            self.user = user
+        return code
+
+    def ask(self, prompt):
+        self.socket.sendall(f"334 {prompt}\r\n".encode())
+        return base64.b64decode(self.reader.readline()).decode()
+
     def on_mail(self, argument):
+        if self.script.logins and not self.user:
+            return self.say("MAIL", argument, "530 5.7.0 Authentication required")
         if self.sender is not None:
             return self.say("MAIL", argument, "503 5.5.1 nested MAIL")
         code = self.say("MAIL", argument, "250 2.1.0 Ok")
@@ -167,7 +217,7 @@ class _Conversation:
         return self.finish(b"".join(self.chunks), "BDAT")
 
     def finish(self, content, way):
-        message = Message(self.sender, self.recipients, content, self.parameters, way)
+        message = Message(self.sender, self.recipients, content, self.parameters, way, self.tls, self.user)
         self.void()
         code = self.say("END", message, "250 2.0.0 Ok")
         if code == 250:

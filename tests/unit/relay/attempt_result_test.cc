@@ -135,6 +135,29 @@ TEST(Judge, AttributesEachReplyToItsRecipient) {
   EXPECT_EQ(attempt.recipients[2].outcome, kFailed);
 }
 
+// RFC 4954 §6: what the host wants of us is no fault of the message.
+TEST(Judge, TakesADemandForALoginForNoAnswerToTheMessage) {
+  for (const int code : {530, 534, 535, 538}) {
+    smtp::TransactionResult result;
+    result.end = TransactionEnd::answered;
+    result.recipients.push_back({.reply = reply_of(code), .stage = ReplyStage::mail});
+    AttemptResult attempt = attempt_for(1);
+    judge(result, attempt);
+    EXPECT_EQ(attempt.recipients[0].outcome, kDeferred);
+    EXPECT_EQ(attempt.counts, kNo);
+    EXPECT_EQ(attempt.lockout.code, code);
+    EXPECT_FALSE(is_served(attempt));
+  }
+  // At RCPT it is the recipient's.
+  smtp::TransactionResult result;
+  result.end = TransactionEnd::answered;
+  result.recipients.push_back({.reply = reply_of(530), .stage = kRcpt});
+  AttemptResult attempt = attempt_for(1);
+  judge(result, attempt);
+  EXPECT_EQ(attempt.recipients[0].outcome, kFailed);
+  EXPECT_EQ(attempt.lockout.code, 0);
+}
+
 TEST(Judge, KeepsThe421ThatLeftAMessageUntried) {
   smtp::TransactionResult result;
   result.end = TransactionEnd::not_attempted;

@@ -73,5 +73,16 @@ TEST(Certificates, ThatCannotBeReadAreProblems) {
               ElementsAre(AllOf(HasSubstr("tls.certificates[0]"), HasSubstr("/missing/cert.pem"))));
 }
 
+TEST(ConfigAdvice, FindsThatTheAuthoritiesCannotBeRead) {
+  RelayConfig config = config_with_listener();
+  config.tls.ca = "/does/not/exist.pem";
+  config.routes.push_back(
+      {.smart_hosts = {{.host = "relay.example", .port = 465}}, .connections = {}});
+  EXPECT_THAT(advise(config, WallTime(0)).problems, IsEmpty());
+  config.routes[0].tls = TransportTls::implicit;
+  EXPECT_THAT(advise(config, WallTime(0)).problems,
+              ElementsAre(HasSubstr("tls.ca: /does/not/exist.pem: ")));
+}
+
 }  // namespace
 }  // namespace sluice::relay

@@ -177,6 +177,24 @@ INSTANTIATE_TEST_SUITE_P(
                  "route[1].domains: found"},
         RuleCase{"no_domains", "[[route]]\nsmart_hosts = \"a.example:25\"\ndomains = []\n",
                  "f:7:11: route[1].domains: found none"},
+        RuleCase{"login_in_clear",
+                 "[[route]]\nsmart_hosts = \"a.example:25\"\ndomains = \"a.example\"\n"
+                 "username = \"relay\"\npassword = { env = \"X\" }\n",
+                 "f:8:12: route[1].username: found a login that may go out in clear"},
+        RuleCase{"login_without_password",
+                 "[[route]]\nsmart_hosts = \"a.example:25\"\ndomains = \"a.example\"\n"
+                 "tls = \"required\"\nusername = \"relay\"\n",
+                 "route[1].password: found none, expected username and password together"},
+        RuleCase{"password_without_login",
+                 "[[route]]\nsmart_hosts = \"a.example:25\"\ndomains = \"a.example\"\n"
+                 "tls = \"required\"\npassword = { env = \"X\" }\n",
+                 "route[1].username: found none, expected username and password together"},
+        RuleCase{"address_that_is_verified",
+                 "[[route]]\nsmart_hosts = \"192.0.2.1:25\"\ndomains = \"a.example\"\n"
+                 "tls = \"verified\"\n",
+                 "f:6:15: route[1].smart_hosts: found the address 192.0.2.1, expected a name"},
+        RuleCase{"implicit_for_all", "[delivery]\ntls = \"implicit\"\n",
+                 "delivery.tls: found \"implicit\", expected it on the [[route]]"},
         RuleCase{"no_smart_hosts", "[[route]]\ndomains = \"a.example\"\n",
                  "delivery by MX is not available in this version"},
         RuleCase{"smart_host_is_ourselves",

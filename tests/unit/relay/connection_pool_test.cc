@@ -61,6 +61,7 @@ struct PoolWorld {
     site = std::make_unique<Site>("*", std::move(hosts), site_limit, ShardId(0));
     const PoolParts parts{.shard = shard,
                           .config = config,
+                          .security = security,
                           .site = *site,
                           .node_connections = *node,
                           .resolver = resolver,
@@ -86,6 +87,7 @@ struct PoolWorld {
 
   Shard& shard;
   RelayConfig config;
+  RouteSecurity security;
   LoopbackServer server;
   HostResolver resolver;
   DeliveryMetrics metrics;

@@ -22,6 +22,13 @@ RelayConfig config_with(std::vector<RouteSettings> routes) {
   return config;
 }
 
+void log_in(RouteSettings& route, const std::string& password) {
+  route.username = "relay";
+  route.password = SecretSetting{.source = SecretSetting::Source::environment,
+                                 .name = "RELAY_PASSWORD",
+                                 .value = Secret(password)};
+}
+
 class DispatchPlans : public testing::Test {
  protected:
   static std::shared_ptr<const RelayConfig> shared(RelayConfig config) {
@@ -34,7 +41,7 @@ class DispatchPlans : public testing::Test {
   }
 
   RelayConfig first_ = config_with({route_to("example.net", 1), route_to("example.org", 2)});
-  std::shared_ptr<const DispatchPlan> plan_ = DispatchPlan::make(shared(first_), kShards);
+  std::shared_ptr<const DispatchPlan> plan_ = DispatchPlan::make(shared(first_), kShards).value();
   std::size_t net_ = plan_->site_of("example.net");
   std::size_t org_ = plan_->site_of("example.org");
 };
@@ -79,6 +86,39 @@ TEST_F(DispatchPlans, MakeNewSitesWhereWhatTheyAreMadeFromChanges) {
   EXPECT_TRUE(changed([](RelayConfig& config) { ++config.delivery.connections; }));
   EXPECT_TRUE(changed([](RelayConfig& config) { config.routes[0].connections = 7; }));
   EXPECT_TRUE(changed([](RelayConfig& config) { config.retries.pop_back(); }));
+  EXPECT_TRUE(changed([](RelayConfig& config) { config.routes[0].tls = TransportTls::none; }));
+  EXPECT_TRUE(changed([](RelayConfig& config) { log_in(config.routes[0], "secret"); }));
+}
+
+TEST_F(DispatchPlans, SecureEachRouteAsItSays) {
+  RelayConfig next = first_;
+  log_in(next.routes[0], "secret");
+  next.routes[0].tls = TransportTls::required;
+  next.routes[1].tls = TransportTls::none;
+  reload(next);
+  const auto& net = *plan_->sites()[plan_->site_of("example.net")].security;
+  EXPECT_EQ(net.tls, TransportTls::required);
+  EXPECT_EQ(net.context->verification(), tls::Verification::none);
+  ASSERT_TRUE(net.login.has_value());
+  EXPECT_EQ(net.login->user, "relay");
+  const auto& org = *plan_->sites()[plan_->site_of("example.org")].security;
+  EXPECT_EQ(org.context, nullptr);
+  EXPECT_FALSE(org.login.has_value());
+  // Another password makes another site, though everything that is shown of it is the same.
+  const std::size_t before = plan_->site_of("example.net");
+  log_in(next.routes[0], "changed");
+  reload(next);
+  EXPECT_NE(plan_->site_of("example.net"), before);
+}
+
+TEST_F(DispatchPlans, CannotBeMadeWithoutTheAuthoritiesThatARouteNeeds) {
+  RelayConfig next = first_;
+  next.tls.ca = "/does/not/exist.pem";
+  EXPECT_TRUE(DispatchPlan::next(*plan_, shared(next), kShards));
+  next.routes[0].tls = TransportTls::verified;
+  const auto plan = DispatchPlan::next(*plan_, shared(next), kShards);
+  ASSERT_FALSE(plan);
+  EXPECT_THAT(plan.error().sentence(), testing::StartsWith("tls.ca: /does/not/exist.pem: "));
 }
 
 TEST_F(DispatchPlans, AreBoundedInTheSitesOfAProcess) {

@@ -44,8 +44,10 @@ struct LifecycleWorld {
         relay_parts{.policy = ReceptionPolicy::make(config, tenants, nullptr).value(),
                     .spool = spool,
                     .budget = budget,
-                    .dispatchers = DispatcherGroup::make(
-                        config, {.spool = spool, .shards = *group, .tenants = tenants}, start)} {}
+                    .dispatchers =
+                        DispatcherGroup::make(
+                            config, {.spool = spool, .shards = *group, .tenants = tenants}, start)
+                            .value()} {}
 
   Shard& first() { return group->at(ShardId(0)); }
   bool has(std::string_view event) const {

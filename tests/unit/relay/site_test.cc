@@ -22,6 +22,28 @@ std::vector<SmartHost> two_hosts() {
 Site two_host_site() { return Site("*", two_hosts(), 10, ShardId(0)); }
 Site one_host_site() { return Site("*", {SmartHost{.host = "first", .port = 25}}, 10, ShardId(0)); }
 
+TEST(Site, LeavesAHostAloneThatRefusesTheLogin) {
+  Site site = two_host_site();
+  site.note_locked_out(0, kNow, "login refused: 535 5.7.8 wrong");
+  EXPECT_EQ(site.choose_host(kNow, kPatience), 1U);
+  EXPECT_EQ(site.trouble(), "first:25: login refused: 535 5.7.8 wrong");
+  site.note_locked_out(1, kNow, "login refused: 535 5.7.8 wrong");
+  EXPECT_EQ(site.choose_host(kNow + kLockedOutRetry - seconds(1), kPatience), std::nullopt);
+  EXPECT_EQ(site.backoff_until(kNow), kNow + kLockedOutRetry);
+  EXPECT_EQ(site.choose_host(kNow + kLockedOutRetry, kPatience), 0U);
+  site.note_opened(0);
+  EXPECT_EQ(site.choose_host(kNow + kLockedOutRetry, kPatience), 0U);
+}
+
+TEST(Site, RemembersWhereTlsFailed) {
+  Site site = two_host_site();
+  EXPECT_TRUE(site.may_try_tls(0, kNow));
+  site.note_tls_failed(0, kNow);
+  EXPECT_FALSE(site.may_try_tls(0, kNow + kTlsRetry - seconds(1)));
+  EXPECT_TRUE(site.may_try_tls(0, kNow + kTlsRetry));
+  EXPECT_TRUE(site.may_try_tls(1, kNow));
+}
+
 TEST(LimitCell, RefusesOnePastTheLimit) {
   LimitCell cell(2);
   EXPECT_TRUE(cell.try_acquire());

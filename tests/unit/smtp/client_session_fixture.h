@@ -88,7 +88,7 @@ class ClientSessionTest : public testing::Test {
         *shard_, server_.greeting, [this](std::string_view bytes) { return receive(bytes); });
     stream_ = stream.get();
     if (prepare_stream_) prepare_stream_(*stream_);
-    session_ = std::make_unique<ClientSession>(*shard_, settings_, std::move(stream));
+    session_ = std::make_unique<ClientSession>(*shard_, settings_, std::move(stream), upgrade_to_);
     session_->on_finished([this] {
       ++times_finished_;
       changed_.notify_all();
@@ -105,7 +105,7 @@ class ClientSessionTest : public testing::Test {
 
   static Task<void> open(ClientSessionTest& test) {
     auto opened = co_await test.session_->open();
-    test.opened_ = std::make_unique<Result<ClientSession::Opened>>(std::move(opened));
+    test.opened_ = std::make_unique<Result<Opened>>(std::move(opened));
   }
 
   static Task<void> send_one(ClientSessionTest& test, std::size_t i) {
@@ -142,6 +142,8 @@ class ClientSessionTest : public testing::Test {
     }
     co_await sends.join();
     test.was_usable_ = session.is_usable();
+    test.was_secured_ = session.tls().has_value();
+    test.has_tls_failed_ = session.has_tls_failed();
     test.failure_ = session.failure();
     co_await close(test);
   }
@@ -163,6 +165,7 @@ class ClientSessionTest : public testing::Test {
   Event changed_;
   ClientSettings settings_;
   ScriptedServer server_;
+  TlsUpgrade* upgrade_to_ = nullptr;
   std::function<void(ServerStream&)> prepare_stream_;
   Duration close_within_ = std::chrono::seconds(30);
 
@@ -171,7 +174,7 @@ class ClientSessionTest : public testing::Test {
   std::vector<ScriptedMail> mails_;
   std::vector<std::pair<std::string, std::string>> rules_;
 
-  std::unique_ptr<Result<ClientSession::Opened>> opened_;
+  std::unique_ptr<Result<Opened>> opened_;
   std::vector<TransactionResult> results_;
   std::vector<std::string> writes_;
   std::string failure_;
@@ -179,6 +182,8 @@ class ClientSessionTest : public testing::Test {
   unsigned in_flight_most_ = 0;
   int times_finished_ = 0;
   bool was_usable_ = false;
+  bool was_secured_ = false;
+  bool has_tls_failed_ = false;
 };
 
 }  // namespace sluice::smtp

@@ -19,6 +19,14 @@ bool is_too_many_recipients(const smtp::Reply& reply) {
   return reply.enhanced.subject == 5 && reply.enhanced.detail == 3;
 }
 
+// RFC 4954 §6, RFC 3207 §4: the host wants a login, another one, or TLS. That is nothing of the
+// message.
+bool is_lockout(const TransactionResult::Verdict& verdict) {
+  const int code = verdict.reply.code;
+  return verdict.stage == smtp::ReplyStage::mail &&
+         (code == 530 || code == 534 || code == 535 || code == 538);
+}
+
 RecipientOutcome outcome_of(const smtp::Reply& reply) {
   if (reply.is_completion()) return RecipientOutcome::delivered;
   return reply.is_permanent() ? RecipientOutcome::failed : RecipientOutcome::deferred;
@@ -37,6 +45,7 @@ void judge_answer(const TransactionResult::Verdict& verdict, RecipientAttempt& a
 }  // namespace
 
 bool is_served(const AttemptResult& attempt) {
+  if (attempt.lockout.code != 0) return false;
   return std::ranges::any_of(attempt.recipients, [](const RecipientAttempt& recipient) {
     return recipient.reply.code != 0 && recipient.reply.code != kClosingCode;
   });
@@ -48,7 +57,12 @@ void judge(const TransactionResult& result, AttemptResult& attempt) {
   attempt.duplicate_possible = result.end == TransactionEnd::ambiguous;
   for (std::size_t i = 0; i < attempt.recipients.size(); ++i) {
     RecipientAttempt& recipient = attempt.recipients[i];
-    if (result.end == TransactionEnd::answered) {
+    const bool is_locked_out =
+        result.end == TransactionEnd::answered && is_lockout(result.recipients[i]);
+    if (is_locked_out) {
+      recipient.reply = result.recipients[i].reply;
+      attempt.lockout = recipient.reply;
+    } else if (result.end == TransactionEnd::answered) {
       judge_answer(result.recipients[i], recipient);
     } else {
       recipient.reply = result.verdict.reply;
@@ -56,7 +70,7 @@ void judge(const TransactionResult& result, AttemptResult& attempt) {
       recipient.outcome = result.end == TransactionEnd::cannot_send ? RecipientOutcome::failed
                                                                     : RecipientOutcome::deferred;
     }
-    const bool is_used = result.end != TransactionEnd::not_attempted &&
+    const bool is_used = !is_locked_out && result.end != TransactionEnd::not_attempted &&
                          result.end != TransactionEnd::body_failed &&
                          !recipient.is_next_transaction;
     if (is_used) attempt.counts = AttemptCounts::yes;
@@ -77,6 +91,7 @@ void merge(AttemptResult part, AttemptResult& whole) {
   }
   whole.is_broken = whole.is_broken || part.is_broken;
   whole.is_throttled = whole.is_throttled || part.is_throttled;
+  if (part.lockout.code != 0) whole.lockout = std::move(part.lockout);
   whole.duplicate_possible = whole.duplicate_possible || part.duplicate_possible;
   whole.duration += part.duration;
   if (!part.error.empty()) whole.error = std::move(part.error);
@@ -88,6 +103,7 @@ AttemptResult take_ended(AttemptResult& attempt) {
                       .counts = AttemptCounts::no,
                       .route = attempt.route,
                       .host = attempt.host,
+                      .tls = attempt.tls,
                       .duration = attempt.duration};
   std::vector<RecipientAttempt> left;
   for (RecipientAttempt& recipient : attempt.recipients) {

@@ -37,10 +37,12 @@ struct AttemptResult {
   AttemptCounts counts;
   std::string route = {};           // name of the route, for logs
   std::string host = {};            // "name[address]:port"
+  std::string tls = {};             // "TLSv1.3"; "none"
   std::string error = {};           // what broke, where no reply says it
   bool duplicate_possible = false;  // broken after the end of the message was sent
   Duration duration{0};
   bool is_broken = false;     // the connection died: tried again soon
+  smtp::Reply lockout = {};   // to MAIL: it wants another login or TLS; code 0: it does not
   bool is_throttled = false;  // a 421 or 4xx that speaks of rate; lowers the pipeline depth
 };
 

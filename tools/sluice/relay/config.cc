@@ -198,6 +198,20 @@ void check_users(RelayConfig& config, const ConfigNode& document, ConfigProblems
   fetch_user_secrets(file.users, file.document, problems);
 }
 
+void fetch_route_secrets(std::vector<RouteSettings>& routes, const ConfigNode& document,
+                         ConfigProblems& problems) {
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    if (!routes[i].password) continue;
+    const std::string key = fmt::format("route[{}].password", i);
+    auto secret = fetch_secret(*routes[i].password);
+    if (secret) {
+      routes[i].password->value = *std::move(secret);
+    } else {
+      problems.add(place_of(document, key), key, secret.error().sentence());
+    }
+  }
+}
+
 constexpr std::string_view kReferenceIntroduction =
     "Sizes: \"10KB\", \"50MB\", \"1GiB\" (KB is 1000 bytes, KiB is 1024). Durations: \"500ms\",\n"
     "\"20s\", \"15m\", \"4h\", \"5d\". A list of one may be written without brackets. `reload`:\n"
@@ -237,6 +251,7 @@ CheckedConfig check_config(const CommandLineSettings& command_line) {
   put_command_line(document, command_line, problems);
   RelayConfig config = read_config(document, problems);
   if (problems.empty()) check_users(config, document, problems);
+  if (problems.empty()) fetch_route_secrets(config.routes, document, problems);
   if (problems.empty()) name_machine(config, document, problems);
   if (!problems.empty()) return {nullptr, problems.sorted()};
   return {std::make_shared<const RelayConfig>(std::move(config)), {}};

@@ -24,6 +24,15 @@ enum class BareNewlines : std::uint8_t { reject, normalise };
 enum class ReceivedDetail : std::uint8_t { full, hide_client };
 enum class TlsVersion : std::uint8_t { tls_1_2, tls_1_3 };
 
+// What an outgoing connection demands of TLS.
+enum class TransportTls : std::uint8_t {
+  none,           // it is not tried
+  opportunistic,  // any certificate will do, and clear text where TLS fails
+  required,       // any certificate will do
+  verified,       // an authority vouches for the host's name
+  implicit,       // likewise, from the first byte (RFC 8314)
+};
+
 struct CertificateSettings {
   std::string certificate;  // PEM files: the chain, and the key
   std::string key;
@@ -32,6 +41,7 @@ struct CertificateSettings {
 struct TlsSettings {
   std::vector<CertificateSettings> certificates;
   TlsVersion min_version = TlsVersion::tls_1_2;
+  std::string ca = "/etc/ssl/certs/ca-certificates.crt";  // for TransportTls::verified and implicit
 };
 
 struct ListenerSettings {
@@ -63,6 +73,9 @@ struct SmartHost {
 struct RouteSettings {
   std::vector<std::string> domains = {"*"};  // "example.net", "*.example.net", "*"
   std::vector<SmartHost> smart_hosts;        // in order
+  std::optional<TransportTls> tls = {};      // unset: delivery.tls
+  std::string username = {};                 // empty: no login
+  std::optional<SecretSetting> password = {};
   std::optional<std::uint32_t> connections;  // on the whole node; unset: delivery.connections
 };
 
@@ -105,6 +118,8 @@ struct TimeoutSettings {  // RFC 5321 §4.5.3.2
 };
 
 struct DeliverySettings {
+  TransportTls tls = TransportTls::opportunistic;
+  TlsVersion tls_min_version = TlsVersion::tls_1_2;
   std::uint32_t connections = 20;  // per route, on the whole node
   std::uint32_t pipeline_depth = 8;
   TimeoutSettings timeouts;

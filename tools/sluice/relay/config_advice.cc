@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "relay/route_security.h"
 #include "tls/certificate.h"
 
 namespace sluice::relay {
@@ -70,6 +71,12 @@ void look_at_certificates(const RelayConfig& config, WallTime now, ConfigAdvice&
   }
 }
 
+void look_at_authorities(const RelayConfig& config, ConfigAdvice& advice) {
+  if (const auto contexts = ClientContexts::make(config); !contexts) {
+    advice.problems.push_back(contexts.error().sentence());
+  }
+}
+
 }  // namespace
 
 ConfigAdvice advise(const RelayConfig& config, WallTime now) {
@@ -77,6 +84,7 @@ ConfigAdvice advise(const RelayConfig& config, WallTime now) {
   look_at_listeners(config, advice);
   look_at_users(config, advice);
   look_at_certificates(config, now, advice);
+  look_at_authorities(config, advice);
   return advice;
 }
 

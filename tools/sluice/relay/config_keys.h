@@ -40,6 +40,12 @@ struct ConfigNames<relay::TlsVersion> {
 };
 
 template <>
+struct ConfigNames<relay::TransportTls> {
+  static constexpr std::array<std::string_view, 5> kNames = {"none", "opportunistic", "required",
+                                                             "verified", "implicit"};
+};
+
+template <>
 struct ConfigNames<relay::MessageClass> {
   static constexpr auto kNames = relay::kMessageClassNames;
 };
@@ -129,7 +135,9 @@ constexpr auto kTlsKeys = std::tuple{
            "What the listeners show; chosen by the name that the client asks for and by what it "
            "can verify, so that one with RSA and one with ECDSA may stand side by side."),
     key("min_version", &TlsSettings::min_version, "The oldest version of TLS that is spoken."),
-    not_available("ca"),
+    key("ca", &TlsSettings::ca,
+        "A file of certificates, in PEM: the authorities that are trusted where a route verifies "
+        "the name of its smart host."),
 };
 
 constexpr auto kTenantKeys = std::tuple{
@@ -158,11 +166,20 @@ constexpr auto kRouteKeys = std::tuple{
         "Where the mail goes: relays in order of preference; the next one is used while one is "
         "down.")
         .unset("none: each route needs one"),
-    only("tls", "none", "Encryption of the connections to the smart hosts."),
+    key("tls", &RouteSettings::tls,
+        "Encryption of the connections to the smart hosts: none; opportunistic, with any "
+        "certificate, and in clear where TLS fails; required, with any certificate; verified: an "
+        "authority of tls.ca vouches for the host's name; implicit: likewise, and TLS from the "
+        "first byte.")
+        .unset("delivery.tls"),
+    key("username", &RouteSettings::username,
+        "Who the relay is to the smart hosts (AUTH PLAIN or LOGIN). Needs TLS that is required.")
+        .unset("no login"),
+    key("password", &RouteSettings::password, "The password of that user.").unset("no login"),
     key("connections", &RouteSettings::connections, range(1, 100'000),
         "Connections to this route at a time, on the whole node.")
         .unset("delivery.connections"),
-    not_available("tenants", "classes", "senders", "username", "password"),
+    not_available("tenants", "classes", "senders"),
 };
 
 constexpr auto kRetryKeys = std::tuple{
@@ -208,14 +225,18 @@ constexpr auto kTimeoutKeys = std::tuple{
 };
 
 constexpr auto kDeliveryKeys = std::tuple{
-    only("tls", "none", "Encryption of outgoing connections."),
+    key("tls", &DeliverySettings::tls,
+        "Encryption of outgoing connections, unless a route says otherwise: none, opportunistic, "
+        "required or verified; [[route]] tells what each means."),
+    key("tls_min_version", &DeliverySettings::tls_min_version,
+        "The oldest version of TLS that is spoken to other servers."),
     key("connections", &DeliverySettings::connections, range(1, 100'000),
         "Connections per route at a time, on the whole node, unless the route says otherwise."),
     key("pipeline_depth", &DeliverySettings::pipeline_depth, range(1, 64),
         "Messages sent ahead of their replies on one connection, at most."),
     table("timeouts", &DeliverySettings::timeouts, kTimeoutKeys,
           "How long the relay waits for a peer (RFC 5321 4.5.3.2)."),
-    not_available("port", "tls_min_version", "dane", "mta_sts", "prefer", "allow_networks"),
+    not_available("port", "dane", "mta_sts", "prefer", "allow_networks"),
 };
 
 constexpr auto kAuthenticationKeys = std::tuple{

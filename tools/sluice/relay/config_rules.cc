@@ -29,6 +29,7 @@ class Rules {
   void check_tls();
   void check_tenants();
   void check_routes();
+  void check_delivery();
   void check_retries();
 
  private:
@@ -38,6 +39,7 @@ class Rules {
   void check_route(const RouteSettings& route, const std::string& path);
   void check_pattern(const std::string& pattern, const std::string& key);
   void check_smart_host(const SmartHost& host, const std::string& key);
+  void check_security(const RouteSettings& route, const std::string& path);
   void check_retry(const RetrySettings& retry, const std::string& path);
 
   const RelayConfig& config_;
@@ -171,6 +173,35 @@ void Rules::check_route(const RouteSettings& route, const std::string& path) {
   for (std::size_t i = 0; i < route.smart_hosts.size(); ++i) {
     check_smart_host(route.smart_hosts[i], item_key(hosts, route.smart_hosts.size(), i));
   }
+  check_security(route, path);
+}
+
+void Rules::check_security(const RouteSettings& route, const std::string& path) {
+  const TransportTls tls = route.tls.value_or(config_.delivery.tls);
+  if (route.username.empty() != !route.password.has_value()) {
+    report(path + (route.username.empty() ? ".username" : ".password"),
+           "found none, expected username and password together");
+  }
+  const bool may_be_clear = tls == TransportTls::none || tls == TransportTls::opportunistic;
+  if (!route.username.empty() && may_be_clear) {
+    report(path + ".username",
+           "found a login that may go out in clear, expected tls = \"verified\", \"implicit\" or "
+           "\"required\" on this route");
+  }
+  const bool is_verified = tls == TransportTls::verified || route.tls == TransportTls::implicit;
+  for (const SmartHost& host : route.smart_hosts) {
+    if (!is_verified || !IpAddress::parse(host.host)) continue;
+    report(path + ".smart_hosts",
+           fmt::format("found the address {}, expected a name: tls = \"verified\" and \"implicit\" "
+                       "check the name in the host's certificate",
+                       host.host));
+  }
+}
+
+void Rules::check_delivery() {
+  if (config_.delivery.tls == TransportTls::implicit) {
+    report("delivery.tls", "found \"implicit\", expected it on the [[route]] whose hosts speak so");
+  }
 }
 
 void Rules::check_pattern(const std::string& pattern, const std::string& key) {
@@ -239,6 +270,7 @@ void check_config_rules(const RelayConfig& config, const ConfigNode& document,
   rules.check_tls();
   rules.check_tenants();
   rules.check_routes();
+  rules.check_delivery();
   rules.check_retries();
   UserNames names;
   check_user_rules(config.users, document, names, problems);

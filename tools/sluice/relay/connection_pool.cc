@@ -1,11 +1,8 @@
 #include "relay/connection_pool.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "core/log.h"
-#include "core/socket.h"
 
 namespace sluice::relay {
 namespace {
@@ -14,22 +11,16 @@ constexpr Duration kQuitPatience = std::chrono::seconds(5);
 constexpr Duration kHostPatience = std::chrono::seconds(60);  // for a probe of a host that failed
 constexpr Duration kBetterHostCheck = std::chrono::seconds(1);
 
-smtp::ClientSettings client_settings(const RelayConfig& config) {
-  const TimeoutSettings& timeouts = config.delivery.timeouts;
-  return {.hostname = config.hostname,
-          .timeouts = {.greeting = timeouts.greeting,
-                       .command = timeouts.command,
-                       .data = timeouts.data,
-                       .final = timeouts.final},
-          .pipeline_depth = config.delivery.pipeline_depth};
-}
-
 }  // namespace
 
 ConnectionPool::ConnectionPool(const PoolParts& parts, std::function<void()> on_room)
     : parts_(parts),
       on_room_(std::move(on_room)),
-      settings_(client_settings(parts.config)),
+      connector_({.shard = parts.shard,
+                  .config = parts.config,
+                  .security = parts.security,
+                  .site = parts.site,
+                  .resolver = parts.resolver}),
       scope_(parts.shard.run_queue()) {}
 
 ConnectionPool::~ConnectionPool() {
@@ -132,17 +123,41 @@ void ConnectionPool::note_failure(std::size_t host, std::string reason) {
   parts_.site.note_failure(host, parts_.shard.clock().now(), std::move(reason));
 }
 
+void ConnectionPool::note_locked_out(std::size_t host, std::string reason) {
+  parts_.metrics.connections_failed.add();
+  parts_.metrics.logins_refused.add();
+  SLUICE_LOG(error, "route_held", {"route", parts_.site.name()},
+             {"host", parts_.site.host(host).to_string()}, {"error", reason},
+             {"meaning",
+              "the host wants another login or TLS: correct username, password or tls "
+              "of the route and reload; no mail is lost meanwhile"});
+  parts_.site.note_locked_out(host, parts_.shard.clock().now(), std::move(reason));
+}
+
+void ConnectionPool::retire_locked_out(PooledConnection& connection, const smtp::Reply& reply) {
+  connection.is_retired = true;
+  connection.changed.notify_all();
+  if (std::exchange(connection.is_locked_out, true)) return;
+  note_locked_out(connection.host, "mail refused: " + reply.to_string());
+}
+
 // False when the host could not be had.
 Task<bool> ConnectionPool::live_at(std::size_t host) {
-  auto opened = co_await connect(host);
+  auto opened = co_await connector_.open(host);
+  if (!opened && opened.error().needs_operator) {
+    note_locked_out(host, std::move(opened.error().reason));
+    co_return false;
+  }
   if (!opened) {
-    note_failure(host, opened.error().sentence());
+    note_failure(host, std::move(opened.error().reason));
     co_return false;
   }
   parts_.site.note_opened(host);
   parts_.metrics.connections_opened.add();
   parts_.metrics.connections.add(1);
-  PooledConnection& connection = **opened;
+  PooledConnection connection(parts_.shard, *std::move(opened), host);
+  (connection.tls == "none" ? parts_.metrics.connections_clear : parts_.metrics.connections_secured)
+      .add();
   connections_.push_back(&connection);
   connection.is_retired = is_stopping_;  // stop() was called while it was being opened
   --opening_;
@@ -150,38 +165,10 @@ Task<bool> ConnectionPool::live_at(std::size_t host) {
   co_await serve(connection);
   // Else a host that greets and then fails would be tried again at once, for ever.
   const bool has_failed = !connection.has_served && !connection.failure.empty() && !is_stopping_;
-  if (has_failed) note_failure(host, std::move(connection.failure));
+  if (has_failed && !connection.is_locked_out) note_failure(host, std::move(connection.failure));
   connections_.remove(&connection);
   parts_.metrics.connections.add(-1);
   co_return true;
-}
-
-Task<Result<std::unique_ptr<PooledConnection>>> ConnectionPool::connect(std::size_t host) {
-  const SmartHost smart_host = parts_.site.host(host);
-  SLUICE_CO_TRY(endpoints, co_await parts_.resolver.resolve(parts_.shard, smart_host));
-  Error error(ErrorCode::not_found, "no address of " + smart_host.host);
-  for (const Endpoint& endpoint : endpoints) {
-    const Deadline deadline =
-        Deadline::in(parts_.shard.clock(), parts_.config.delivery.timeouts.connect);
-    auto stream = co_await connect_tcp(parts_.shard, endpoint, nullptr, deadline);
-    if (!stream) {
-      error = std::move(stream).error();
-      continue;
-    }
-    auto session =
-        std::make_unique<smtp::ClientSession>(parts_.shard, settings_, std::move(*stream));
-    auto opened = co_await session->open();
-    if (opened && !opened->refusal) {
-      co_return std::make_unique<PooledConnection>(
-          parts_.shard, std::move(session), host,
-          fmt::format("{}[{}]:{}", smart_host.host, endpoint.address.to_string(), endpoint.port));
-    }
-    error = opened ? Error(ErrorCode::refused, opened->refusal->to_string())
-                   : std::move(opened).error();
-    const Deadline at_once = Deadline::at(parts_.shard.clock().now());
-    co_await session->close(at_once);
-  }
-  co_return std::unexpected(std::move(error));
 }
 
 // A notification and a passed deadline are answered alike: by looking again. A task that was

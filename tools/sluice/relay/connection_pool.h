@@ -16,6 +16,7 @@
 #include "core/shard.h"
 #include "relay/config.h"
 #include "relay/delivery_metrics.h"
+#include "relay/host_connector.h"
 #include "relay/host_resolver.h"
 #include "relay/site.h"
 #include "smtp/client_session.h"
@@ -25,6 +26,7 @@ namespace sluice::relay {
 struct PoolParts {
   Shard& shard;
   const RelayConfig& config;
+  const RouteSecurity& security;
   Site& site;
   LimitCell& node_connections;
   HostResolver& resolver;
@@ -35,17 +37,22 @@ struct PoolParts {
 
 // One open connection. Attempts hold it while they use the session.
 struct PooledConnection {
-  PooledConnection(Shard& shard, std::unique_ptr<smtp::ClientSession> opened, std::size_t index,
-                   std::string name)
-      : session(std::move(opened)), host(index), host_name(std::move(name)), changed(shard) {}
+  PooledConnection(Shard& shard, OpenedHost opened, std::size_t index)
+      : session(std::move(opened.session)),
+        host(index),
+        host_name(std::move(opened.name)),
+        tls(std::move(opened.tls)),
+        changed(shard) {}
   std::unique_ptr<smtp::ClientSession> session;
   std::size_t host;
   std::string host_name;  // "name[address]:port"
+  std::string tls;        // "TLSv1.3"; "none"
   unsigned attempts = 0;
   bool has_served = false;   // the peer has answered for a message
   bool is_reserved = false;  // for a message that goes alone: nobody joins
   bool is_retired = false;
-  std::string failure;  // why the peer's side ended it; empty: it did not
+  bool is_locked_out = false;  // the host takes no mail from us without another login or TLS
+  std::string failure;         // why the peer's side ended it; empty: it did not
   Event changed;
 };
 
@@ -64,6 +71,8 @@ class ConnectionPool {
   void end_attempt(PooledConnection& connection);
   // The peer has answered for a message.
   void note_served(PooledConnection& connection);
+  // The peer takes no mail without a login that we do not have: the host is left alone.
+  void retire_locked_out(PooledConnection& connection, const smtp::Reply& reply);
 
   // Opens one more within the limits; false when there is none to be had now.
   bool open_one();
@@ -82,15 +91,15 @@ class ConnectionPool {
  private:
   Task<void> live();
   Task<bool> live_at(std::size_t host);
-  Task<Result<std::unique_ptr<PooledConnection>>> connect(std::size_t host);
   Task<void> serve(PooledConnection& connection);
   void release_limits();
   void note_failure(std::size_t host, std::string reason);
+  void note_locked_out(std::size_t host, std::string reason);
   Task<void> change_of(PooledConnection& connection, Deadline deadline);
 
   PoolParts parts_;
   std::function<void()> on_room_;
-  smtp::ClientSettings settings_;
+  HostConnector connector_;
   std::list<PooledConnection*> connections_;
   unsigned opening_ = 0;
   bool is_stopping_ = false;

@@ -22,6 +22,14 @@ struct DeliveryMetrics {
                                             "Connections to next hops.")),
         connections_failed(registry.counter("sluice_delivery_connections_failed_total",
                                             "Connections that could not be had.")),
+        connections_secured(registry.counter("sluice_delivery_connections_by_security_total",
+                                             "Connections to next hops, by what TLS achieved.",
+                                             "security=\"tls\"")),
+        connections_clear(registry.counter("sluice_delivery_connections_by_security_total",
+                                           "Connections to next hops, by what TLS achieved.",
+                                           "security=\"none\"")),
+        logins_refused(registry.counter("sluice_delivery_logins_refused_total",
+                                        "Times a next hop demanded another login or TLS.")),
         connections(registry.gauge("sluice_delivery_connections", "Connections that are open.")),
         in_flight(registry.gauge("sluice_delivery_envelopes_in_flight", "Envelopes being sent.")),
         attempt_seconds(registry.histogram("sluice_delivery_attempt_seconds",
@@ -34,6 +42,9 @@ struct DeliveryMetrics {
   Counter& duplicates_possible;
   Counter& connections_opened;
   Counter& connections_failed;
+  Counter& connections_secured;
+  Counter& connections_clear;
+  Counter& logins_refused;
   Gauge& connections;
   Gauge& in_flight;
   Histogram& attempt_seconds;

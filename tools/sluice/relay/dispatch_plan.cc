@@ -23,10 +23,16 @@ std::uint32_t connections_of(const RouteSettings& route, const RelayConfig& conf
   return route.connections.value_or(config.delivery.connections);
 }
 
+bool is_same_login(const RouteSettings& a, const RouteSettings& b) {
+  if (a.username != b.username || a.password.has_value() != b.password.has_value()) return false;
+  return !a.password || a.password->value == b.password->value;
+}
+
 // All that a site and its connections are made from.
 bool is_same(const RouteSettings& a, const RelayConfig& in_a, const RouteSettings& b,
              const RelayConfig& in_b) {
-  return a.domains == b.domains && a.smart_hosts == b.smart_hosts &&
+  return a.domains == b.domains && a.smart_hosts == b.smart_hosts && a.tls == b.tls &&
+         is_same_login(a, b) && in_a.tls.ca == in_b.tls.ca &&
          connections_of(a, in_a) == connections_of(b, in_b) && in_a.hostname == in_b.hostname &&
          in_a.delivery == in_b.delivery && in_a.retries == in_b.retries;
 }
@@ -44,27 +50,32 @@ DispatchPlan::DispatchPlan(std::shared_ptr<const RelayConfig> config,
                            std::vector<PlannedSite> sites)
     : config_(std::move(config)), routes_(config_->routes), sites_(std::move(sites)) {}
 
-std::shared_ptr<const DispatchPlan> DispatchPlan::make(std::shared_ptr<const RelayConfig> config,
-                                                       std::size_t shards) {
+Result<std::shared_ptr<const DispatchPlan>> DispatchPlan::make(
+    std::shared_ptr<const RelayConfig> config, std::size_t shards) {
   auto unrouted = std::make_shared<Site>("", std::vector<SmartHost>(), 0, ShardId(0));
   std::vector<PlannedSite> sites;
-  sites.push_back(PlannedSite{.site = std::move(unrouted), .config = config});
+  sites.push_back(PlannedSite{.site = std::move(unrouted),
+                              .config = config,
+                              .security = std::make_shared<const RouteSecurity>()});
   std::shared_ptr<DispatchPlan> plan(new DispatchPlan(std::move(config), std::move(sites)));
-  plan->place_routes(nullptr, shards);
-  return plan;
+  auto placed = plan->place_routes(nullptr, shards);
+  if (!placed) return std::unexpected(std::move(placed).error());
+  return std::shared_ptr<const DispatchPlan>(plan);
 }
 
 Result<std::shared_ptr<const DispatchPlan>> DispatchPlan::next(
     const DispatchPlan& last, std::shared_ptr<const RelayConfig> config, std::size_t shards) {
   std::shared_ptr<DispatchPlan> plan(new DispatchPlan(std::move(config), last.sites_));
-  plan->place_routes(&last, shards);
+  auto placed = plan->place_routes(&last, shards);
+  if (!placed) return std::unexpected(std::move(placed).error());
   if (plan->sites_.size() <= kSitesMax) return std::shared_ptr<const DispatchPlan>(plan);
   return fail(ErrorCode::limit_exceeded,
               fmt::format("routes changed more than {} times since the start: restart the relay",
                           kSitesMax));
 }
 
-void DispatchPlan::place_routes(const DispatchPlan* last, std::size_t shards) {
+Result<void> DispatchPlan::place_routes(const DispatchPlan* last, std::size_t shards) {
+  SLUICE_TRY(contexts, ClientContexts::make(*config_));
   for (const RouteSettings& route : config_->routes) {
     std::optional<std::size_t> kept;
     for (std::size_t i = 0; last != nullptr && i < last->site_by_route_.size(); ++i) {
@@ -74,10 +85,15 @@ void DispatchPlan::place_routes(const DispatchPlan* last, std::size_t shards) {
     if (!kept) {
       kept = sites_.size();
       auto site = make_site(route, *config_, shards);
-      sites_.push_back(PlannedSite{.site = std::move(site), .config = config_});
+      auto security = contexts.security_of(route, *config_);
+      sites_.push_back(
+          PlannedSite{.site = std::move(site),
+                      .config = config_,
+                      .security = std::make_shared<const RouteSecurity>(std::move(security))});
     }
     site_by_route_.push_back(*kept);
   }
+  return {};
 }
 
 std::size_t DispatchPlan::site_of(std::string_view domain) const {

@@ -12,6 +12,7 @@
 
 #include "relay/config.h"
 #include "relay/route_resolver.h"
+#include "relay/route_security.h"
 #include "relay/site.h"
 
 namespace sluice::relay {
@@ -25,12 +26,14 @@ inline constexpr std::size_t kSitesMax = 10'000;
 struct PlannedSite {
   std::shared_ptr<Site> site;
   std::shared_ptr<const RelayConfig> config;
+  std::shared_ptr<const RouteSecurity> security;
 };
 
 class DispatchPlan {
  public:
-  static std::shared_ptr<const DispatchPlan> make(std::shared_ptr<const RelayConfig> config,
-                                                  std::size_t shards);
+  // Both: an Error when what a route is secured with cannot be had.
+  static Result<std::shared_ptr<const DispatchPlan>> make(std::shared_ptr<const RelayConfig> config,
+                                                          std::size_t shards);
   // limit_exceeded when there were too many sites since the start.
   static Result<std::shared_ptr<const DispatchPlan>> next(const DispatchPlan& last,
                                                           std::shared_ptr<const RelayConfig> config,
@@ -43,7 +46,7 @@ class DispatchPlan {
 
  private:
   DispatchPlan(std::shared_ptr<const RelayConfig> config, std::vector<PlannedSite> sites);
-  void place_routes(const DispatchPlan* last, std::size_t shards);
+  Result<void> place_routes(const DispatchPlan* last, std::size_t shards);
 
   std::shared_ptr<const RelayConfig> config_;
   RouteResolver routes_;

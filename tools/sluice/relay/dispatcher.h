@@ -122,8 +122,9 @@ class DispatcherGroup {
     ShardGroup& shards;
     TenantRegistry& tenants;
   };
-  static std::shared_ptr<DispatcherGroup> make(std::shared_ptr<const RelayConfig> config,
-                                               const Parts& parts, DeliveryStart start);
+  // An Error when what a route is secured with cannot be had.
+  static Result<std::shared_ptr<DispatcherGroup>> make(std::shared_ptr<const RelayConfig> config,
+                                                       const Parts& parts, DeliveryStart start);
   virtual ~DispatcherGroup() = default;
 
   // On the shard's own thread, once per shard.

@@ -88,8 +88,8 @@ void log_attempt(const AttemptResult& attempt, DeliveryMetrics& metrics) {
                                        ? "recipient_failed"
                                        : "delivery_deferred";
     SLUICE_LOG(info, event, {"id", id}, {"recipient", recipient.recipient},
-               {"route", attempt.route}, {"host", attempt.host}, {"reply", reply},
-               {"answered", name_of(recipient.stage)},
+               {"route", attempt.route}, {"host", attempt.host}, {"tls", attempt.tls},
+               {"reply", reply}, {"answered", name_of(recipient.stage)},
                {"duplicate_possible", attempt.duplicate_possible ? "yes" : "no"},
                {"milliseconds", milliseconds});
   }

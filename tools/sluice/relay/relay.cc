@@ -156,15 +156,19 @@ Result<void> Relay::start_shards() {
     return std::unexpected(std::move(started).error());
   }
   shards_ = *std::move(started);
+  auto dispatchers = DispatcherGroup::make(
+      config_, {.spool = *spool_, .shards = *shards_, .tenants = tenants_}, delivery_);
+  if (!dispatchers) {
+    spool_->stop();
+    return std::unexpected(std::move(dispatchers).error());
+  }
   Shard& first = shards_->at(ShardId(0));
-  relay_parts_.reset(new RelayParts{
-      .policy = policy_,
-      .spool = *spool_,
-      .budget = memory_.reception(),
-      .dispatchers = DispatcherGroup::make(
-          config_, {.spool = *spool_, .shards = *shards_, .tenants = tenants_}, delivery_),
-      .logins = logins_.get(),
-      .signing = &signing_});
+  relay_parts_.reset(new RelayParts{.policy = policy_,
+                                    .spool = *spool_,
+                                    .budget = memory_.reception(),
+                                    .dispatchers = *std::move(dispatchers),
+                                    .logins = logins_.get(),
+                                    .signing = &signing_});
   parts_ = std::make_unique<ShardParts>(*shards_);
   make_leaders(first);
   return {};

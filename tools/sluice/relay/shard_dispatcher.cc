@@ -46,6 +46,7 @@ void ShardDispatcher::open_site(PlannedSite planned) {
   Site& site = *local.planned.site;
   const PoolParts pool{.shard = shard_,
                        .config = *local.planned.config,
+                       .security = *local.planned.security,
                        .site = site,
                        .node_connections = shared_->node_connections,
                        .resolver = shared_->resolver,

@@ -25,16 +25,16 @@ Duration wait_of(const spool::WaitingEnvelope& waiting, const RelayConfig& confi
 
 }  // namespace
 
-SharedDispatch::SharedDispatch(std::shared_ptr<const RelayConfig> config, const Parts& parts,
+SharedDispatch::SharedDispatch(std::shared_ptr<const DispatchPlan> plan, const Parts& parts,
                                DeliveryStart delivery_start)
     : spool(parts.spool),
       shards(parts.shards),
       tenants(parts.tenants),
       start(delivery_start),
-      node_connections(config->limits.outgoing_connections),
+      node_connections(plan->config().limits.outgoing_connections),
       resolver(shards),
       dispatchers(shards.size(), nullptr),
-      plan_(DispatchPlan::make(std::move(config), shards.size())) {}
+      plan_(std::move(plan)) {}
 
 std::unique_ptr<Dispatcher> SharedDispatch::open(Shard& shard) {
   return std::make_unique<ShardDispatcher>(shared_from_this(), shard);
@@ -90,9 +90,10 @@ void SharedDispatch::recover(std::vector<spool::WaitingEnvelope> envelopes) {
   }
 }
 
-std::shared_ptr<DispatcherGroup> DispatcherGroup::make(std::shared_ptr<const RelayConfig> config,
-                                                       const Parts& parts, DeliveryStart start) {
-  return std::make_shared<SharedDispatch>(std::move(config), parts, start);
+Result<std::shared_ptr<DispatcherGroup>> DispatcherGroup::make(
+    std::shared_ptr<const RelayConfig> config, const Parts& parts, DeliveryStart start) {
+  SLUICE_TRY(plan, DispatchPlan::make(std::move(config), parts.shards.size()));
+  return std::make_shared<SharedDispatch>(std::move(plan), parts, start);
 }
 
 }  // namespace sluice::relay

@@ -25,8 +25,7 @@ struct QueueOwner {
 class SharedDispatch final : public DispatcherGroup,
                              public std::enable_shared_from_this<SharedDispatch> {
  public:
-  SharedDispatch(std::shared_ptr<const RelayConfig> config, const Parts& parts,
-                 DeliveryStart start);
+  SharedDispatch(std::shared_ptr<const DispatchPlan> plan, const Parts& parts, DeliveryStart start);
 
   std::unique_ptr<Dispatcher> open(Shard& shard) override;
   void recover(std::vector<spool::WaitingEnvelope> envelopes) override;

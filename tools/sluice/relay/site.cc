@@ -44,6 +44,26 @@ void Site::note_failure(std::size_t host, Instant now, std::string reason) {
   failed.retry_at = now + failed.backoff;
 }
 
+void Site::note_locked_out(std::size_t host, Instant now, std::string reason) {
+  const std::lock_guard lock(mutex_);
+  SLUICE_ASSERT(host < hosts_.size(), "a host of this site");
+  hosts_[host].reason = std::move(reason);
+  hosts_[host].is_down = true;
+  hosts_[host].retry_at = now + kLockedOutRetry;
+}
+
+bool Site::may_try_tls(std::size_t host, Instant now) const {
+  const std::lock_guard lock(mutex_);
+  SLUICE_ASSERT(host < hosts_.size(), "a host of this site");
+  return hosts_[host].tls_retry_at <= now;
+}
+
+void Site::note_tls_failed(std::size_t host, Instant now) {
+  const std::lock_guard lock(mutex_);
+  SLUICE_ASSERT(host < hosts_.size(), "a host of this site");
+  hosts_[host].tls_retry_at = now + kTlsRetry;
+}
+
 Instant Site::backoff_until(Instant now) const {
   const std::lock_guard lock(mutex_);
   Instant first = Instant::far_future();

@@ -51,6 +51,10 @@ class alignas(64) LimitCell {
 
 inline constexpr Duration kHostRetryFirst = std::chrono::seconds(1);
 inline constexpr Duration kHostRetryMax = std::chrono::seconds(60);
+// A host that refused our login, which an operator has to mend.
+inline constexpr Duration kLockedOutRetry = std::chrono::minutes(5);
+// A host whose TLS failed is reached in clear, where the route allows it, for so long.
+inline constexpr Duration kTlsRetry = std::chrono::days(3);
 // One connection at a time leaves a second-choice host to look whether a better one is back.
 inline constexpr Duration kBetterHostPatience = std::chrono::seconds(10);
 
@@ -78,6 +82,12 @@ class Site {
   // failure doubles how long it is left alone, unless it worked in between.
   void note_failure(std::size_t host, Instant now, std::string reason);
 
+  // It refused our login.
+  void note_locked_out(std::size_t host, Instant now, std::string reason);
+
+  bool may_try_tls(std::size_t host, Instant now) const;
+  void note_tls_failed(std::size_t host, Instant now);
+
   // Far_future() when some host may be tried now; else when the first may be again.
   Instant backoff_until(Instant now) const;
   // Whether a connection to this host should end in favour of a better one: always while that one
@@ -94,6 +104,7 @@ class Site {
     SmartHost address;
     std::string reason;  // of its last failure
     Instant retry_at{0};
+    Instant tls_retry_at{0};
     Instant probe_leaves_at{0};  // no connection is given up for a probe before
     Duration backoff{0};         // 0: it works, as far as is known
     bool is_down = false;

@@ -120,7 +120,8 @@ Task<void> SiteDelivery::attempt(LoadedEnvelope envelope, PooledConnection& conn
                        .recipients = {},
                        .counts = AttemptCounts::no,
                        .route = parts_.pool.site.name(),
-                       .host = connection.host_name};
+                       .host = connection.host_name,
+                       .tls = connection.tls};
   while (!envelope.pending.empty()) {
     // Outcomes of a transaction do not wait for the next one: a crash would send it all again.
     co_await record_ended(result, envelope.waiting);
@@ -129,6 +130,7 @@ Task<void> SiteDelivery::attempt(LoadedEnvelope envelope, PooledConnection& conn
     merge(std::move(part), result);
   }
   parts_.pool.metrics.in_flight.add(-1);
+  if (result.lockout.code != 0) pool_.retire_locked_out(connection, result.lockout);
   if (result.is_throttled) connection.session->limit_depth(1);
   entry.set_host(nullptr);
   pool_.end_attempt(connection);
