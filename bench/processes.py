@@ -232,6 +232,12 @@ class Workplace:
             raise RuntimeError(process.errors())
         return process, int(port_file.read_text())
 
+    def sink_certificate(self):
+        """What makes a sink offer STARTTLS."""
+        directory = self.new_directory("certificate")
+        make_certificate(directory)
+        return ["--certificate", directory / "cert.pem", "--key", directory / "cert.key"]
+
     def submit(self, port, *arguments):
         """Sends to the port until everything is accepted."""
         load = self.start_load(port, *arguments)

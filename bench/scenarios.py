@@ -41,8 +41,9 @@ def throughput(measured):
 
 
 def distance(measured):
-    """every reply of the sink 50 ms later, 10 connections out, 8 messages in flight"""
+    """every reply of the sink 50 ms later, 10 connections out, 8 messages in flight; over TLS as well"""
     connections = 10
+    secured = measured.workplace.sink_certificate()
     for what, option, mode, count, target in (
             ("CHUNKING", [], "chunking", 12_000, 150), ("PIPELINING only", ["--no-chunking"], "pipelining", 1_500, 19)):
         line = ["--latency", "50ms", *option]
@@ -55,6 +56,9 @@ def distance(measured):
         relayed = measured.send_relayed(load, Relay, line, connections=connections)
         yield Row("distance", what, relayed.rate / connections, "messages/s per connection",
                   rate_of(straight) / connections, "generator on the same line", at_least=target)
+        over_tls = measured.send_relayed(load, Relay, [*line, *secured], connections=connections)
+        yield Row("distance", f"{what}, over TLS 1.3", over_tls.rate / connections, "messages/s per connection",
+                  relayed.rate / connections, "in clear")
         if measured.options.peer:
             load[1] = measured.scaled(500)
             peer = measured.send_relayed(load, PostfixRelay, line, connections=connections)

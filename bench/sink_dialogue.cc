@@ -136,7 +136,8 @@ void SinkDialogue::greet(std::string& output) {
 std::size_t SinkDialogue::take(std::string_view input, std::string& output) {
   std::size_t taken = 0;
   // A chunk of no bytes ends without input.
-  while ((taken < input.size() || (mode_ == Mode::chunk && chunk_left_ == 0)) && !is_over_) {
+  while ((taken < input.size() || (mode_ == Mode::chunk && chunk_left_ == 0)) && !is_over_ &&
+         !wants_tls_) {
     const std::string_view rest = input.substr(taken);
     const Mode mode = mode_;
     const std::size_t step = mode == Mode::commands ? take_command(rest, output)
@@ -184,6 +185,7 @@ void SinkDialogue::command(std::string_view line, std::string& output) {
   if (smtp::equal_ignoring_case(verb, "EHLO") || smtp::equal_ignoring_case(verb, "HELO")) {
     return hello(verb, output);
   }
+  if (smtp::equal_ignoring_case(verb, "STARTTLS")) return start_tls(output);
   if (smtp::equal_ignoring_case(verb, "NOOP")) {
     output += "250 2.0.0 Ok\r\n";
     return;
@@ -195,6 +197,22 @@ void SinkDialogue::command(std::string_view line, std::string& output) {
   }
   count(Violation::unknown_command);
   output += "500 5.5.2 Unknown command\r\n";
+}
+
+void SinkDialogue::start_tls(std::string& output) {
+  if (!settings_.offers_starttls || is_secured_) {
+    count(Violation::bad_sequence);
+    output += "503 5.5.1 STARTTLS is not offered\r\n";
+    return;
+  }
+  output += "220 2.0.0 Go on\r\n";
+  wants_tls_ = true;
+}
+
+void SinkDialogue::secured() {
+  end_transaction();
+  wants_tls_ = false;
+  is_secured_ = true;
 }
 
 void SinkDialogue::hello(std::string_view verb, std::string& output) {
@@ -210,6 +228,7 @@ void SinkDialogue::hello(std::string_view verb, std::string& output) {
   if (settings_.offers_eight_bit_mime) output += "250-8BITMIME\r\n";
   if (settings_.size != 0) output += fmt::format("250-SIZE {}\r\n", settings_.size);
   if (settings_.offers_enhanced_status_codes) output += "250-ENHANCEDSTATUSCODES\r\n";
+  if (settings_.offers_starttls && !is_secured_) output += "250-STARTTLS\r\n";
   output += "250 HELP\r\n";
 }
 

@@ -37,6 +37,7 @@ struct SinkSettings {
   bool offers_chunking = true;
   bool offers_eight_bit_mime = true;
   bool offers_enhanced_status_codes = true;
+  bool offers_starttls = false;
   std::uint64_t size = 0;   // SIZE told and enforced; 0: not offered
   bool keeps_mail = false;  // --sticky-mail: a failed BDAT keeps the reverse-path, as Exim does
   std::uint32_t messages_per_connection = 0;  // then 421; 0: no limit
@@ -108,6 +109,10 @@ class SinkDialogue {
   std::size_t take(std::string_view input, std::string& output);
 
   bool is_over() const { return is_over_; }
+  // The client has said STARTTLS: once the replies so far are sent, TLS begins, and secured() says
+  // so. Nothing is taken meanwhile.
+  bool wants_tls() const { return wants_tls_; }
+  void secured();
 
  private:
   enum class Mode : std::uint8_t { commands, data, chunk };
@@ -117,6 +122,7 @@ class SinkDialogue {
   std::size_t take_chunk(std::string_view input, std::string& output);
   void command(std::string_view line, std::string& output);
   void hello(std::string_view verb, std::string& output);
+  void start_tls(std::string& output);
   void mail(std::string_view argument, std::string& output);
   void recipient(std::string_view argument, std::string& output);
   void data(std::string& output);
@@ -136,6 +142,8 @@ class SinkDialogue {
   Ledger& ledger_;
   Mode mode_ = Mode::commands;
   bool is_over_ = false;
+  bool wants_tls_ = false;
+  bool is_secured_ = false;
   bool has_mail_ = false;
   bool chunk_is_last_ = false;
   bool chunk_counts_ = false;  // the chunk belongs to a transaction that may take it

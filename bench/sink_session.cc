@@ -11,10 +11,12 @@ constexpr std::size_t kPendingMax = 4096;  // replies on the long line; then rea
 }  // namespace
 
 SinkSession::SinkSession(Shard& shard, const SinkSettings& settings, Duration latency,
-                         SinkCounters& counters, Ledger& ledger, std::unique_ptr<Stream> stream)
+                         SinkCounters& counters, Ledger& ledger, std::unique_ptr<Stream> stream,
+                         std::shared_ptr<const tls::ServerContext> tls)
     : shard_(shard),
       latency_(latency),
-      stream_(std::move(stream)),
+      tls_(std::move(tls)),
+      stream_(shard, std::move(stream)),
       dialogue_(settings, shard.clock(), shard.random(), counters, ledger),
       changed_(shard),
       scope_(shard.run_queue()) {}
@@ -26,7 +28,7 @@ Task<void> SinkSession::run() {
   is_reading_ = false;
   changed_.notify_all();
   co_await scope_.join();
-  co_await stream_->close();
+  co_await stream_.close();
 }
 
 Task<Result<void>> SinkSession::converse() {
@@ -36,16 +38,35 @@ Task<Result<void>> SinkSession::converse() {
   if (!greeted) co_return greeted;
   while (!dialogue_.is_over()) {
     std::string replies;
-    stream_->consume(dialogue_.take(stream_->received(), replies));
+    stream_.consume(dialogue_.take(stream_.received(), replies));
     if (!replies.empty()) {
       auto sent = co_await answer(std::move(replies));
       if (!sent) co_return sent;
     }
     if (dialogue_.is_over()) break;
+    if (dialogue_.wants_tls()) {
+      auto secured = co_await secure();
+      if (!secured) co_return secured;
+      continue;
+    }
     const Deadline idle = Deadline::in(shard_.clock(), kIdleMax);
-    auto filled = co_await stream_->fill(idle);
+    auto filled = co_await stream_.fill(idle);
     if (!filled) co_return filled;
   }
+  co_return Result<void>();
+}
+
+// After the 220 has left, which a long line takes a while for.
+Task<Result<void>> SinkSession::secure() {
+  while (!pending_.empty()) {
+    auto sent = co_await changed_.wait(Deadline::never());
+    if (!sent) co_return sent;
+  }
+  stream_.discard_received();
+  const Deadline deadline = Deadline::in(shard_.clock(), kIdleMax);
+  auto facts = co_await stream_.secure(tls_, deadline);
+  if (!facts) co_return std::unexpected(std::move(facts).error());
+  dialogue_.secured();
   co_return Result<void>();
 }
 
@@ -62,7 +83,7 @@ Task<Result<void>> SinkSession::answer(std::string replies) {
   }
   const std::array<std::string_view, 1> pieces = {replies};
   const Deadline deadline = Deadline::in(shard_.clock(), kIdleMax);
-  co_return co_await stream_->send(pieces, deadline);
+  co_return co_await stream_.send(pieces, deadline);
 }
 
 Task<void> SinkSession::send_when_due() {
@@ -79,7 +100,7 @@ Task<void> SinkSession::send_when_due() {
     const std::array<std::string_view, 1> pieces = {replies};
     const Deadline deadline = Deadline::in(shard_.clock(), kIdleMax);
     // A client that is gone has no use for the rest.
-    if (!co_await stream_->send(pieces, deadline)) pending_.clear();
+    if (!co_await stream_.send(pieces, deadline)) pending_.clear();
   }
 }
 

@@ -12,13 +12,17 @@
 #include "core/shard.h"
 #include "core/stream.h"
 #include "core/task_scope.h"
+#include "tls/securable_stream.h"
+#include "tls/server_context.h"
 
 namespace sluice::bench {
 
 class SinkSession {
  public:
+  // `tls` is for STARTTLS; null where the settings do not offer it.
   SinkSession(Shard& shard, const SinkSettings& settings, Duration latency, SinkCounters& counters,
-              Ledger& ledger, std::unique_ptr<Stream> stream);
+              Ledger& ledger, std::unique_ptr<Stream> stream,
+              std::shared_ptr<const tls::ServerContext> tls);
 
   // The whole conversation; closes the stream.
   Task<void> run();
@@ -30,12 +34,14 @@ class SinkSession {
   };
 
   Task<Result<void>> converse();
+  Task<Result<void>> secure();
   Task<Result<void>> answer(std::string replies);
   Task<void> send_when_due();
 
   Shard& shard_;
   Duration latency_;
-  std::unique_ptr<Stream> stream_;
+  std::shared_ptr<const tls::ServerContext> tls_;
+  tls::SecurableStream stream_;
   SinkDialogue dialogue_;
   std::deque<Pending> pending_;
   Event changed_;

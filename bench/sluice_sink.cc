@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 
 #include "bench/ledger.h"
 #include "bench/quantity.h"
@@ -16,6 +17,9 @@
 #include "core/listener.h"
 #include "core/shard_group.h"
 #include "core/socket.h"
+#include "tls/certificate.h"
+#include "tls/server_context.h"
+#include "tls/ticket_keys.h"
 
 namespace sluice::bench {
 namespace {
@@ -32,6 +36,8 @@ struct SinkOptions {
   std::uint64_t messages = 0;
   std::uint64_t connections = 0;
   unsigned shards = 1;
+  std::string certificate_file;
+  std::string key_file;
   bool as_json = false;
   SinkSettings settings;
 };
@@ -57,6 +63,11 @@ void declare_options(CLI::App& app, SinkOptions& options) {
       "STAGE:REPLY:PERCENT%, STAGE one of connect ehlo mail rcpt data final; repeatable");
   app.add_option("--size", options.size, "SIZE offered and enforced; 0: not offered")
       ->capture_default_str();
+  auto* certificate = app.add_option("--certificate", options.certificate_file,
+                                     "Offer STARTTLS with this certificate, in PEM");
+  auto* key = app.add_option("--key", options.key_file, "The file of its key");
+  certificate->needs(key);
+  key->needs(certificate);
   app.add_option("--shards", options.shards, "Threads")->capture_default_str();
   app.add_flag("!--no-pipelining", options.settings.offers_pipelining, "Do not offer PIPELINING");
   app.add_flag("!--no-chunking", options.settings.offers_chunking, "Do not offer CHUNKING");
@@ -78,6 +89,19 @@ Result<Duration> read_options(SinkOptions& options) {
   return parse_duration(options.latency);
 }
 
+using TlsContext = std::shared_ptr<const tls::ServerContext>;
+
+// Null: without TLS.
+Result<TlsContext> make_tls(SinkOptions& options) {
+  if (options.certificate_file.empty()) return TlsContext();
+  options.settings.offers_starttls = true;
+  SLUICE_TRY(certificate, tls::Certificate::load(options.certificate_file, options.key_file));
+  SLUICE_TRY(ticket_keys, tls::TicketKeys::make(Clock()));
+  tls::ServerSettings settings{.certificates = {}, .ticket_keys = std::move(ticket_keys)};
+  settings.certificates.push_back(std::make_shared<const tls::Certificate>(std::move(certificate)));
+  return tls::ServerContext::make(std::move(settings));
+}
+
 // One shard's part of the sink.
 struct SinkShard {
   SinkCounters counters;
@@ -88,10 +112,11 @@ struct SinkShard {
 
 class Sink {
  public:
-  Sink(const SinkOptions& options, Duration latency, ListenSocket& socket, Ledger& ledger,
-       ShardGroup& group)
+  Sink(const SinkOptions& options, Duration latency, TlsContext tls, ListenSocket& socket,
+       Ledger& ledger, ShardGroup& group)
       : options_(options),
         latency_(latency),
+        tls_(std::move(tls)),
         socket_(socket),
         ledger_(ledger),
         group_(group),
@@ -159,13 +184,14 @@ class Sink {
         .stage = SinkStage::connect, .reply = "421 4.7.0 Too many connections", .probability = 1});
     const SinkSettings& settings = is_too_many ? refusing : options_.settings;
     SinkSession session(shard, settings, latency_, shards_[shard.id().value()].counters, ledger_,
-                        std::move(stream));
+                        std::move(stream), tls_);
     co_await session.run();
     open_.fetch_sub(1);
   }
 
   const SinkOptions& options_;
   Duration latency_;
+  TlsContext tls_;
   ListenSocket& socket_;
   Ledger& ledger_;
   ShardGroup& group_;
@@ -229,11 +255,12 @@ void print_summary(const nlohmann::ordered_json& summary) {
 Result<void> run_sink(SinkOptions& options) {
   StopSignal signal;
   SLUICE_TRY(latency, read_options(options));
+  SLUICE_TRY(tls, make_tls(options));
   SLUICE_TRY(endpoint, Endpoint::parse(options.listen));
   SLUICE_TRY(socket, ListenSocket::bind_tcp(endpoint));
   SLUICE_TRY(ledger, Ledger::open(options.ledger_file));
   SLUICE_TRY(group, ShardGroup::start(options.shards, random_seed()));
-  Sink sink(options, latency, socket, *ledger, *group);
+  Sink sink(options, latency, std::move(tls), socket, *ledger, *group);
   signal.watch([&sink] { sink.stop(); });
   fmt::print(stderr, "sluice-sink: listening on {}\n", socket.endpoint().to_string());
   if (!options.port_file.empty()) {

@@ -139,5 +139,20 @@ TEST(ReplyRule, RefusesWhatIsNoRule) {
   }
 }
 
+TEST_F(SinkDialogueTest, TakesNothingMoreBetweenStartTlsAndTls) {
+  settings_.offers_starttls = true;
+  EXPECT_EQ(codes("EHLO x\r\nSTARTTLS\r\nMAIL FROM:<a@b>\r\n"), "250 220");
+  EXPECT_TRUE(dialogue().wants_tls());
+  EXPECT_EQ(rest_, "MAIL FROM:<a@b>\r\n");
+  dialogue().secured();
+  EXPECT_FALSE(dialogue().wants_tls());
+  EXPECT_EQ(codes("EHLO x\r\nMAIL FROM:<a@b>\r\nSTARTTLS\r\n"), "250 250 503");
+}
+
+TEST_F(SinkDialogueTest, RefusesTlsThatItDoesNotOffer) {
+  EXPECT_EQ(codes("EHLO x\r\nSTARTTLS\r\n"), "250 503");
+  EXPECT_FALSE(dialogue().wants_tls());
+}
+
 }  // namespace
 }  // namespace sluice::bench

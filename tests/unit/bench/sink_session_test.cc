@@ -17,7 +17,7 @@ struct Line {
   Line(Shard& shard, Duration latency)
       : sockets(connected_pair()),
         session(shard, settings, latency, counters, *ledger,
-                adopt_socket(shard, sockets.second, Direction::incoming)) {}
+                adopt_socket(shard, sockets.second, Direction::incoming), nullptr) {}
 
   SocketPair sockets;
   SinkSettings settings;
