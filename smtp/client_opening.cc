@@ -72,7 +72,7 @@ Task<Result<Opened>> ClientOpening::secure() {
   const auto deadline = Deadline::in(parts_.clock, parts_.settings.timeouts.command);
   auto secured = co_await parts_.upgrade->secure(deadline);
   if (!secured) {
-    has_tls_failed_ = true;
+    has_tls_failed_ = secured.error().code() != ErrorCode::cancelled;
     co_return std::unexpected(std::move(secured).error().within("TLS"));
   }
   tls_ = *std::move(secured);

@@ -41,7 +41,7 @@ class ClientOpening {
 
   const PeerExtensions& extensions() const { return extensions_; }
   const std::optional<tls::ConnectionFacts>& tls() const { return tls_; }
-  // STARTTLS was refused, or the handshake failed.
+  // STARTTLS was refused, or the handshake failed; not because our own side gave up.
   bool has_tls_failed() const { return has_tls_failed_; }
 
  private:

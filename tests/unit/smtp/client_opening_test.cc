@@ -20,7 +20,7 @@ class FakeUpgrade final : public TlsUpgrade {
  public:
   void discard_received() override { ++discards; }
   Task<Result<tls::ConnectionFacts>> secure(Deadline /*deadline*/) override {
-    if (fails) co_return fail(ErrorCode::connection_lost, "the handshake failed");
+    if (fails) co_return fail(failure, "the handshake failed");
     if (on_secured) on_secured();
     tls::ConnectionFacts facts;
     facts.version = "TLSv1.3";
@@ -29,6 +29,7 @@ class FakeUpgrade final : public TlsUpgrade {
 
   std::function<void()> on_secured;  // what the server does under TLS
   bool fails = false;
+  ErrorCode failure = ErrorCode::connection_lost;
   int discards = 0;
 };
 
@@ -100,6 +101,16 @@ TEST_F(ClientOpeningTest, TellsOfAHandshakeThatFails) {
   ASSERT_FALSE(opened_->has_value());
   EXPECT_THAT(error(), HasSubstr("TLS: the handshake failed"));
   EXPECT_TRUE(has_tls_failed_);
+}
+
+TEST_F(ClientOpeningTest, DoesNotBlameTheHostForAHandshakeThatOurSideEnded) {
+  settings_.starttls = StartTls::if_offered;
+  server_.extensions = {"STARTTLS"};
+  upgrade_.fails = true;
+  upgrade_.failure = ErrorCode::cancelled;
+  run();
+  ASSERT_FALSE(opened_->has_value());
+  EXPECT_FALSE(has_tls_failed_);
 }
 
 TEST_F(ClientOpeningTest, LogsInUnderTls) {
