@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import subprocess
 
 import pytest
 
@@ -62,6 +63,8 @@ def waits_for(relaying):
 # How the servers are: what they show, and how they fail.
 SERVERS = {
     "trusted": lambda directory: dict(tls=server_context(directory, "trusted")),
+    "signed": lambda directory: dict(tls=signed_certificate(directory, days=9)),
+    "expired": lambda directory: dict(tls=signed_certificate(directory, days=-1)),
     "self_signed": lambda directory: dict(tls=other_certificate(directory, names="DNS:localhost")),
     "wrong_name": lambda directory: dict(tls=other_certificate(directory, names="DNS:other.example")),
     "without_starttls": lambda directory: {},
@@ -72,18 +75,31 @@ SERVERS = {
 # What becomes of mail: "TLSv1.3", "none" (in clear), or None (it waits).
 TABLE = {
     "none": dict(trusted="none", self_signed="none", without_starttls="none", failing_handshake="none"),
-    "opportunistic": dict(trusted="TLSv1.3", self_signed="TLSv1.3", wrong_name="TLSv1.3", without_starttls="none",
-                          refuses_starttls="none", failing_handshake="none"),
-    "required": dict(trusted="TLSv1.3", self_signed="TLSv1.3", wrong_name="TLSv1.3", without_starttls=None,
-                     refuses_starttls=None, failing_handshake=None),
-    "verified": dict(trusted="TLSv1.3", self_signed=None, wrong_name=None, without_starttls=None,
-                     refuses_starttls=None, failing_handshake=None),
+    "opportunistic": dict(trusted="TLSv1.3", expired="TLSv1.3", self_signed="TLSv1.3", wrong_name="TLSv1.3",
+                          without_starttls="none", refuses_starttls="none", failing_handshake="none"),
+    "required": dict(trusted="TLSv1.3", expired="TLSv1.3", self_signed="TLSv1.3", wrong_name="TLSv1.3",
+                     without_starttls=None, refuses_starttls=None, failing_handshake=None),
+    "verified": dict(trusted="TLSv1.3", signed="TLSv1.3", expired=None, self_signed=None, wrong_name=None,
+                     without_starttls=None, refuses_starttls=None, failing_handshake=None),
 }
 
 
 def other_certificate(directory, names):
     make_certificate(directory, "other", names=names)
     return server_context(directory, "other")
+
+
+def signed_certificate(directory, days):
+    """For localhost, signed by the one that is trusted; with negative days it has expired."""
+    (directory / "names").write_text("subjectAltName=DNS:localhost\n")
+    for arguments in (
+            ["req", "-new", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj",
+             "/CN=localhost", "-keyout", "signed.key", "-out", "signed.csr"],
+            ["x509", "-req", "-in", "signed.csr", "-CA", "trusted.pem", "-CAkey", "trusted.key", "-CAcreateserial",
+             "-days", str(days), "-extfile", "names", "-out", "signed.pem"]):
+        subprocess.run(["openssl", *arguments], cwd=directory, capture_output=True, check=True, timeout=60,
+                       stdin=subprocess.DEVNULL)
+    return server_context(directory, "signed")
 
 
 @pytest.mark.parametrize("policy,kind", [(policy, kind) for policy, row in TABLE.items() for kind in row])
