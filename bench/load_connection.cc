@@ -6,7 +6,7 @@
 #include <array>
 #include <iterator>
 
-#include "bench/login.h"
+#include "smtp/client_opening.h"
 #include "smtp/reply.h"
 
 namespace sluice::bench {
@@ -120,7 +120,7 @@ Task<Result<LoadConnection::Answer>> LoadConnection::greet() {
 }
 
 Task<Result<void>> LoadConnection::log_in() {
-  std::string line = plain_login(settings_.user, settings_.password);
+  std::string line = smtp::plain_login(settings_.user, settings_.password);
   SLUICE_CO_TRY(answer, co_await exchange(std::move(line)));
   if (answer.code != 235) co_return fail(ErrorCode::refused, answer.text);
   co_return Result<void>();

@@ -12,6 +12,7 @@
 #include "bench/stop_signal.h"
 #include "core/shard_group.h"
 #include "core/socket.h"
+#include "smtp/client_opening.h"
 
 namespace sluice::bench {
 namespace {
@@ -36,7 +37,7 @@ IpAddress source_address(std::uint64_t number, unsigned addresses) {
 class LoginLoad {
  public:
   LoginLoad(const Options& options, const Endpoint& to, const std::string& password)
-      : options_(options), to_(to), login_(plain_login(options.user, password)) {}
+      : options_(options), to_(to), login_(smtp::plain_login(options.user, password)) {}
 
   void stop() { is_stopped_.store(true); }
 

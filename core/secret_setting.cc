@@ -80,6 +80,16 @@ Result<Secret> fetch_secret(const SecretSetting& setting) {
   return is_file ? fetch_from_file(setting.name) : fetch_from_environment(setting.name);
 }
 
+void keep_secret(SecretSetting& setting, ConfigPlace place, std::string key,
+                 ConfigProblems& problems) {
+  auto secret = fetch_secret(setting);
+  if (secret) {
+    setting.value = *std::move(secret);
+  } else {
+    problems.add(std::move(place), std::move(key), secret.error().sentence());
+  }
+}
+
 std::optional<SecretSetting> ConfigType<SecretSetting>::from(const ConfigNode& node) {
   if (node.kind != ConfigNode::Kind::table || node.entries.size() != 1) return std::nullopt;
   const ConfigEntry& entry = node.entries.front();

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/config_problems.h"
 #include "core/config_value.h"
 #include "core/error.h"
 #include "core/secret.h"
@@ -29,6 +30,10 @@ struct SecretSetting {
 // The secret as it is now; a line break at the end of a file is not part of it. An empty one is an
 // Error, since nobody means that.
 Result<Secret> fetch_secret(const SecretSetting& setting);
+
+// Fetches it into the setting, or reports why it cannot be had: at that place, by that key.
+void keep_secret(SecretSetting& setting, ConfigPlace place, std::string key,
+                 ConfigProblems& problems);
 
 template <>
 struct ConfigType<SecretSetting> {

@@ -22,6 +22,13 @@ Opened refused(Reply reply, ReplyStage stage) {
 
 }  // namespace
 
+std::string plain_login(std::string_view user, std::string_view password) {
+  std::string credentials = fmt::format("{}{}{}{}", '\0', user, '\0', password);
+  std::string line = fmt::format("AUTH PLAIN {}\r\n", encode_base64(credentials));
+  wipe(credentials);
+  return line;
+}
+
 Task<Result<Opened>> ClientOpening::run() {
   const auto deadline = Deadline::in(parts_.clock, parts_.settings.timeouts.greeting);
   auto greeting = co_await parts_.replies.read(deadline);
@@ -84,24 +91,14 @@ Task<Result<Opened>> ClientOpening::log_in() {
   if (!extensions_.auth_plain && !extensions_.auth_login) {
     co_return fail(ErrorCode::unsupported, "the host offers neither AUTH PLAIN nor AUTH LOGIN");
   }
-  auto dialogue = extensions_.auth_plain ? log_in_plain() : log_in_by_dialogue();
+  const ClientLogin& login = *parts_.settings.login;
+  auto dialogue = extensions_.auth_plain
+                      ? say_secret(plain_login(login.user, login.password.reveal()), "AUTH")
+                      : log_in_by_dialogue();
   auto answer = co_await dialogue;
   if (!answer) co_return std::unexpected(std::move(answer).error());
   if (answer->code != kAuthenticated) co_return refused(*std::move(answer), ReplyStage::login);
   co_return proceed(ReplyStage::login);
-}
-
-// RFC 4616 §2, with an initial response.
-Task<Result<Reply>> ClientOpening::log_in_plain() {
-  const ClientLogin& login = *parts_.settings.login;
-  std::string credentials;
-  credentials += '\0';
-  credentials += login.user;
-  credentials += '\0';
-  credentials += login.password.reveal();
-  std::string line = "AUTH PLAIN " + encode_base64(credentials) + "\r\n";
-  wipe(credentials);
-  co_return co_await say_secret(std::move(line), "AUTH");
 }
 
 // AUTH LOGIN: it asks for the user, then for the password; with which words does not matter.

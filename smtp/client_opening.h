@@ -23,6 +23,9 @@ struct Opened {
   ReplyStage stage;
 };
 
+// AUTH PLAIN with an initial response (RFC 4954 §4, RFC 4616 §2), as a line. It holds the password.
+std::string plain_login(std::string_view user, std::string_view password);
+
 class ClientOpening {
  public:
   // All of it outlives run(). `upgrade` may be null where the settings ask for no STARTTLS.
@@ -48,7 +51,6 @@ class ClientOpening {
   Task<Result<Opened>> hello();
   Task<Result<Opened>> secure();
   Task<Result<Opened>> log_in();
-  Task<Result<Reply>> log_in_plain();
   Task<Result<Reply>> log_in_by_dialogue();
   Task<Result<Reply>> say(std::string_view command, std::string_view name);
   Task<Result<Reply>> say_secret(std::string text, std::string_view name);

@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "tls/handles.h"
-#include "tls/server_context.h"
+#include "tls/version.h"
 
 namespace sluice::tls {
 

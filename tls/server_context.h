@@ -16,10 +16,9 @@
 #include "tls/client_hello.h"
 #include "tls/handles.h"
 #include "tls/ticket_keys.h"
+#include "tls/version.h"
 
 namespace sluice::tls {
-
-enum class Version : std::uint8_t { tls_1_2, tls_1_3 };
 
 inline constexpr std::size_t kCertificatesMax = 1000;
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/spool/record_fixture.h"
+
 namespace sluice::spool {
 namespace {
 
@@ -18,19 +20,6 @@ class CensusTest : public testing::Test {
  protected:
   CensusTest() { EXPECT_TRUE(names_.load(kQueue, "acme@example.net")); }
 
-  static EnvelopeRecord in_pack(std::uint64_t pack) {
-    return {.location = {.pack = pack, .offset = 16, .bytes = 100},
-            .queue = kQueue,
-            .next_attempt = WallTime(0),
-            .expiry = WallTime(0),
-            .attempts = 0,
-            .recipients = 1,
-            .envelopes = 1,
-            .body_parts = 0,
-            .klass = 0,
-            .has_attempts_kept = false,
-            .ended = {}};
-  }
   // One envelope in the old pack, as the recovery counted it.
   static RecoveredUses one_envelope(std::vector<WalkedRange> ranges) {
     return {.packs = {{kOldPack, {.envelopes = 1, .live_bytes = 100, .bytes = 200}}},
@@ -42,7 +31,7 @@ class CensusTest : public testing::Test {
     return empty == std::vector<std::uint32_t>{kQueue};
   }
 
-  static constexpr std::uint32_t kQueue = 7;
+  static constexpr std::uint32_t kQueue = 1;  // of in_pack()
   QueueNames names_;
   Census census_{kFirstNew, names_, {kQueue}};
 };

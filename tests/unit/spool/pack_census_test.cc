@@ -3,25 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/spool/record_fixture.h"
+
 namespace sluice::spool {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-EnvelopeRecord in_pack(std::uint64_t pack, std::uint32_t bytes = 100) {
-  return {.location = {.pack = pack, .offset = 16, .bytes = bytes},
-          .queue = 1,
-          .next_attempt = WallTime(0),
-          .expiry = WallTime(0),
-          .attempts = 0,
-          .recipients = 1,
-          .envelopes = 1,
-          .body_parts = 0,
-          .klass = 0,
-          .has_attempts_kept = false,
-          .ended = {}};
-}
 
 // A census with one pack of `envelopes` envelopes.
 PackCensus with_pack(std::uint64_t pack, unsigned envelopes) {

@@ -203,12 +203,7 @@ void fetch_route_secrets(std::vector<RouteSettings>& routes, const ConfigNode& d
   for (std::size_t i = 0; i < routes.size(); ++i) {
     if (!routes[i].password) continue;
     const std::string key = fmt::format("route[{}].password", i);
-    auto secret = fetch_secret(*routes[i].password);
-    if (secret) {
-      routes[i].password->value = *std::move(secret);
-    } else {
-      problems.add(place_of(document, key), key, secret.error().sentence());
-    }
+    keep_secret(*routes[i].password, place_of(document, key), key, problems);
   }
 }
 

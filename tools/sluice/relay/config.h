@@ -17,12 +17,12 @@
 #include "relay/message_class.h"
 #include "relay/user.h"
 #include "smtp/server_session.h"
+#include "tls/version.h"
 
 namespace sluice::relay {
 
 enum class BareNewlines : std::uint8_t { reject, normalise };
 enum class ReceivedDetail : std::uint8_t { full, hide_client };
-enum class TlsVersion : std::uint8_t { tls_1_2, tls_1_3 };
 
 // What an outgoing connection demands of TLS.
 enum class TransportTls : std::uint8_t {
@@ -40,7 +40,7 @@ struct CertificateSettings {
 
 struct TlsSettings {
   std::vector<CertificateSettings> certificates;
-  TlsVersion min_version = TlsVersion::tls_1_2;
+  tls::Version min_version = tls::Version::tls_1_2;
   std::string ca = "/etc/ssl/certs/ca-certificates.crt";  // for TransportTls::verified and implicit
 };
 
@@ -119,7 +119,7 @@ struct TimeoutSettings {  // RFC 5321 §4.5.3.2
 
 struct DeliverySettings {
   TransportTls tls = TransportTls::opportunistic;
-  TlsVersion tls_min_version = TlsVersion::tls_1_2;
+  tls::Version tls_min_version = tls::Version::tls_1_2;
   std::uint32_t connections = 20;  // per route, on the whole node
   std::uint32_t pipeline_depth = 8;
   TimeoutSettings timeouts;

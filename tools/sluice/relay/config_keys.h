@@ -35,7 +35,7 @@ struct ConfigNames<relay::ReceivedDetail> {
 };
 
 template <>
-struct ConfigNames<relay::TlsVersion> {
+struct ConfigNames<tls::Version> {
   static constexpr std::array<std::string_view, 2> kNames = {"1.2", "1.3"};
 };
 

@@ -144,12 +144,13 @@ void ConnectionPool::retire_locked_out(PooledConnection& connection, const smtp:
 // False when the host could not be had.
 Task<bool> ConnectionPool::live_at(std::size_t host) {
   auto opened = co_await connector_.open(host);
-  if (!opened && opened.error().needs_operator) {
-    note_locked_out(host, std::move(opened.error().reason));
-    co_return false;
-  }
   if (!opened) {
-    note_failure(host, std::move(opened.error().reason));
+    HostFailure& failure = opened.error();
+    if (failure.needs_operator) {
+      note_locked_out(host, std::move(failure.reason));
+    } else {
+      note_failure(host, std::move(failure.reason));
+    }
     co_return false;
   }
   parts_.site.note_opened(host);

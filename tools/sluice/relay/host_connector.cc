@@ -62,26 +62,23 @@ Task<HostConnector::Opening> HostConnector::open_address(std::size_t host, Endpo
   const bool is_opportunistic = parts_.security.tls == TransportTls::opportunistic;
   const bool skips_tls =
       is_opportunistic && !parts_.site.may_try_tls(host, parts_.shard.clock().now());
-  Try tried =
+  auto opening =
       co_await try_address(host, endpoint, skips_tls ? Security::clear : Security::as_demanded);
-  if (tried.opening || !tried.has_tls_failed || !is_opportunistic) {
-    co_return std::move(tried.opening);
-  }
+  if (opening || !opening.error().has_tls_failed || !is_opportunistic) co_return opening;
   SLUICE_LOG(warning, "tls_given_up", {"route", parts_.site.name()},
-             {"host", parts_.site.host(host).to_string()}, {"error", tried.opening.error().reason},
+             {"host", parts_.site.host(host).to_string()}, {"error", opening.error().reason},
              {"meaning", "mail goes to this host in clear for three days"});
   parts_.site.note_tls_failed(host, parts_.shard.clock().now());
-  tried = co_await try_address(host, endpoint, Security::clear);
-  co_return std::move(tried.opening);
+  co_return co_await try_address(host, endpoint, Security::clear);
 }
 
-Task<HostConnector::Try> HostConnector::try_address(std::size_t host, Endpoint endpoint,
-                                                    Security security) {
+Task<HostConnector::Opening> HostConnector::try_address(std::size_t host, Endpoint endpoint,
+                                                        Security security) {
   const SmartHost& smart_host = parts_.site.host(host);
   const Clock& clock = parts_.shard.clock();
   const Deadline deadline = Deadline::in(clock, parts_.config.delivery.timeouts.connect);
   auto connected = co_await connect_tcp(parts_.shard, endpoint, nullptr, deadline);
-  if (!connected) co_return Try{.opening = failed(connected.error().sentence())};
+  if (!connected) co_return failed(connected.error().sentence());
 
   auto stream = std::make_unique<tls::SecurableStream>(parts_.shard, *std::move(connected));
   HostUpgrade upgrade(*stream, role_for(smart_host, parts_.security));
@@ -91,8 +88,7 @@ Task<HostConnector::Try> HostConnector::try_address(std::size_t host, Endpoint e
     auto secured = co_await upgrade.secure(handshake);
     if (!secured) {
       co_await stream->close();
-      co_return Try{.opening = failed(std::move(secured).error().within("TLS").sentence()),
-                    .has_tls_failed = true};
+      co_return failed(std::move(secured).error().within("TLS").sentence());
     }
     facts = *std::move(secured);
   }
@@ -102,20 +98,19 @@ Task<HostConnector::Try> HostConnector::try_address(std::size_t host, Endpoint e
   if (opened && !opened->refusal) {
     if (session->tls()) facts = session->tls();
     const std::string address = endpoint.address.to_string();
-    co_return Try{.opening = OpenedHost{
-                      .session = std::move(session),
-                      .name = fmt::format("{}[{}]:{}", smart_host.host, address, endpoint.port),
-                      .tls = name_of_tls(facts)}};
+    co_return OpenedHost{.session = std::move(session),
+                         .name = fmt::format("{}[{}]:{}", smart_host.host, address, endpoint.port),
+                         .tls = name_of_tls(facts)};
   }
   HostFailure failure{.reason = opened ? opened->refusal->to_string() : opened.error().sentence()};
   if (opened && opened->stage == smtp::ReplyStage::login) {
     failure.needs_operator = opened->refusal->is_permanent();
     failure.reason = "login refused: " + failure.reason;
   }
-  const bool has_tls_failed = session->has_tls_failed();
+  failure.has_tls_failed = session->has_tls_failed();
   const Deadline at_once = Deadline::at(clock.now());
   co_await session->close(at_once);
-  co_return Try{.opening = std::unexpected(std::move(failure)), .has_tls_failed = has_tls_failed};
+  co_return std::unexpected(std::move(failure));
 }
 
 smtp::ClientSettings HostConnector::settings_for(Security security) const {

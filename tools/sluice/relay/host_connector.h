@@ -28,6 +28,7 @@ struct OpenedHost {
 struct HostFailure {
   std::string reason;
   bool needs_operator = false;  // it refused our login: trying again soon helps nobody
+  bool has_tls_failed = false;
 };
 
 class HostConnector {
@@ -46,13 +47,8 @@ class HostConnector {
  private:
   using Opening = std::expected<OpenedHost, HostFailure>;
   enum class Security : std::uint8_t { clear, as_demanded };
-  // What one try says besides: whether it ended because of TLS.
-  struct Try {
-    Opening opening;
-    bool has_tls_failed = false;
-  };
   Task<Opening> open_address(std::size_t host, Endpoint endpoint);
-  Task<Try> try_address(std::size_t host, Endpoint endpoint, Security security);
+  Task<Opening> try_address(std::size_t host, Endpoint endpoint, Security security);
   smtp::ClientSettings settings_for(Security security) const;
 
   Parts parts_;

@@ -26,11 +26,9 @@ using TlsContext = std::shared_ptr<const tls::ServerContext>;
 Result<TlsContext> make_tls_context(const TlsSettings& settings,
                                     std::shared_ptr<tls::TicketKeys> ticket_keys) {
   if (settings.certificates.empty()) return TlsContext();
-  const bool is_tls13 = settings.min_version == TlsVersion::tls_1_3;
-  tls::ServerSettings context{
-      .certificates = {},
-      .version_min = is_tls13 ? tls::Version::tls_1_3 : tls::Version::tls_1_2,
-      .ticket_keys = std::move(ticket_keys)};
+  tls::ServerSettings context{.certificates = {},
+                              .version_min = settings.min_version,
+                              .ticket_keys = std::move(ticket_keys)};
   for (std::size_t i = 0; i < settings.certificates.size(); ++i) {
     const CertificateSettings& files = settings.certificates[i];
     auto certificate = tls::Certificate::load(files.certificate, files.key);

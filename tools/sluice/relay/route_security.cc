@@ -17,10 +17,8 @@ bool is_verified(TransportTls tls) {
 }  // namespace
 
 Result<ClientContexts> ClientContexts::make(const RelayConfig& config) {
-  const bool is_tls13 = config.delivery.tls_min_version == TlsVersion::tls_1_3;
-  tls::ClientSettings settings{
-      .verification = tls::Verification::none,
-      .version_min = is_tls13 ? tls::Version::tls_1_3 : tls::Version::tls_1_2};
+  tls::ClientSettings settings{.verification = tls::Verification::none,
+                               .version_min = config.delivery.tls_min_version};
   ClientContexts contexts;
   SLUICE_TRY(unverified, tls::ClientContext::make(settings));
   contexts.unverified_ = std::move(unverified);

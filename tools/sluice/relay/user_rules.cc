@@ -110,14 +110,8 @@ void fetch_user_secrets(std::vector<UserSettings>& users, const ConfigNode& docu
   for (std::size_t i = 0; i < users.size(); ++i) {
     const std::string key = fmt::format("user[{}].password", i);
     for (std::size_t k = 0; k < users[i].password.size(); ++k) {
-      SecretSetting& setting = users[i].password[k];
-      auto secret = fetch_secret(setting);
-      if (secret) {
-        setting.value = *std::move(secret);
-        continue;
-      }
-      problems.add(place_of(document, fmt::format("{}[{}]", key, k)), key,
-                   secret.error().sentence());
+      keep_secret(users[i].password[k], place_of(document, fmt::format("{}[{}]", key, k)), key,
+                  problems);
     }
   }
 }
