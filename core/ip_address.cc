@@ -38,6 +38,16 @@ std::optional<unsigned> parse_number(std::string_view text, unsigned bound) {
   return number;
 }
 
+// The address with every bit behind the prefix cleared.
+Bytes masked(const Bytes& bytes, unsigned prefix_bits) {
+  Bytes result{};
+  for (unsigned index = 0; index < bytes.size(); ++index) {
+    const unsigned bits = std::clamp(prefix_bits, index * 8, index * 8 + 8) - index * 8;
+    result[index] = static_cast<std::uint8_t>(bytes[index] & (0xff00u >> bits));
+  }
+  return result;
+}
+
 }  // namespace
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
@@ -70,6 +80,57 @@ bool IpAddress::is_loopback() const {
   if (is_v4()) return bytes_[12] == 127;
   return std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto byte) { return byte == 0; }) &&
          bytes_[15] == 1;
+}
+
+namespace {
+
+struct Prefix {
+  Bytes bytes;
+  unsigned bits;
+};
+
+constexpr Prefix v4_prefix(std::array<std::uint8_t, 4> bytes, unsigned bits) {
+  Bytes mapped = kMappedPrefix;
+  for (std::size_t i = 0; i < bytes.size(); ++i) mapped[12 + i] = bytes[i];
+  return {mapped, kMappedBits + bits};
+}
+
+// RFC 6890 §2.2.2, RFC 5771, RFC 1112 §4: not for hosts of the internet.
+constexpr std::array kSpecialV4{v4_prefix({0, 0, 0, 0}, 8),       v4_prefix({10, 0, 0, 0}, 8),
+                                v4_prefix({100, 64, 0, 0}, 10),   v4_prefix({127, 0, 0, 0}, 8),
+                                v4_prefix({169, 254, 0, 0}, 16),  v4_prefix({172, 16, 0, 0}, 12),
+                                v4_prefix({192, 0, 0, 0}, 24),    v4_prefix({192, 0, 2, 0}, 24),
+                                v4_prefix({192, 168, 0, 0}, 16),  v4_prefix({198, 18, 0, 0}, 15),
+                                v4_prefix({198, 51, 100, 0}, 24), v4_prefix({203, 0, 113, 0}, 24),
+                                v4_prefix({224, 0, 0, 0}, 3)};
+
+constexpr Prefix kGlobalUnicast{{0x20}, 3};  // RFC 4291 §2.4: 2000::/3
+constexpr std::array kSpecialV6{
+    Prefix{{0x20, 0x01, 0x0d, 0xb8}, 32},               // RFC 3849: for documentation
+    Prefix{{0x20, 0x01, 0x00, 0x00}, 32},               // RFC 4380: Teredo
+    Prefix{{0x3f, 0xff, 0x00}, 20}};                    // RFC 9637: for documentation
+constexpr Prefix kNat64{{0x00, 0x64, 0xff, 0x9b}, 96};  // RFC 6052 §2.1
+constexpr Prefix k6to4{{0x20, 0x02}, 16};               // RFC 3056 §2
+
+bool is_within(const Bytes& bytes, const Prefix& prefix) {
+  return masked(bytes, prefix.bits) == prefix.bytes;
+}
+
+// An IPv4 address that an IPv6 one carries.
+IpAddress embedded_v4(const Bytes& bytes, std::size_t offset) {
+  Bytes mapped = kMappedPrefix;
+  std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), 4, mapped.begin() + 12);
+  return IpAddress::from_bytes(mapped);
+}
+
+}  // namespace
+
+bool IpAddress::is_public() const {
+  const auto has = [this](const Prefix& prefix) { return is_within(bytes_, prefix); };
+  if (is_v4()) return std::ranges::none_of(kSpecialV4, has);
+  if (has(kNat64)) return embedded_v4(bytes_, 12).is_public();
+  if (has(k6to4)) return embedded_v4(bytes_, 2).is_public();
+  return has(kGlobalUnicast) && std::ranges::none_of(kSpecialV6, has);
 }
 
 std::string IpAddress::to_string() const {
@@ -139,20 +200,6 @@ std::string Endpoint::to_string() const {
   if (address.is_v4()) return host + ":" + std::to_string(port);
   return "[" + host + "]:" + std::to_string(port);
 }
-
-namespace {
-
-// The address with every bit behind the prefix cleared.
-Bytes masked(const Bytes& bytes, unsigned prefix_bits) {
-  Bytes result{};
-  for (unsigned index = 0; index < bytes.size(); ++index) {
-    const unsigned bits = std::clamp(prefix_bits, index * 8, index * 8 + 8) - index * 8;
-    result[index] = static_cast<std::uint8_t>(bytes[index] & (0xff00u >> bits));
-  }
-  return result;
-}
-
-}  // namespace
 
 Result<IpNetwork> IpNetwork::parse(std::string_view text) {
   const std::size_t slash = text.find('/');

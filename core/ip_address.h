@@ -23,6 +23,9 @@ class IpAddress {
 
   bool is_v4() const;
   bool is_loopback() const;  // 127.0.0.0/8, ::1
+  // Whether a host of the internet may have it: no loopback, private, link-local, shared,
+  // multicast, reserved or unspecified address, nor one for documentation (RFC 6890).
+  bool is_public() const;
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
   std::string to_string() const;
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;

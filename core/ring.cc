@@ -332,6 +332,12 @@ void Ring::close(Operation& operation, int descriptor) {
   io_uring_sqe_set_data(&entry, &operation);
 }
 
+void Ring::poll(Operation& operation, int descriptor, unsigned events) {
+  io_uring_sqe& entry = impl_->submission_of(operation, descriptor);
+  io_uring_prep_poll_add(&entry, descriptor, events);
+  io_uring_sqe_set_data(&entry, &operation);
+}
+
 void Ring::Impl::cancel(Operation& operation) {
   SLUICE_ASSERT(operation.is_armed(), "only what is armed can be cancelled");
   if (operation.is_cancelling_) return;

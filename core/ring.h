@@ -91,6 +91,9 @@ class Ring {
   void accept(Operation& operation, int descriptor);  // again and again until an error or cancel()
   void close(Operation& operation, int descriptor);
 
+  // Waits once until one of the events (poll(2)) is there: they are the result.
+  void poll(Operation& operation, int descriptor, unsigned events);
+
   // Asks an armed operation to end. Its last outcome still comes, and may be a success.
   void cancel(Operation& operation);
 

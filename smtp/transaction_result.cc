@@ -4,6 +4,8 @@ namespace sluice::smtp {
 
 std::string_view name_of(ReplyStage stage) {
   switch (stage) {
+    case ReplyStage::routing:
+      return "routing";
     case ReplyStage::connect:
       return "connect";
     case ReplyStage::greeting:

@@ -12,6 +12,7 @@ namespace sluice::smtp {
 
 // The command that a reply answered, for logs and for whose fault it was.
 enum class ReplyStage : std::uint8_t {
+  routing,  // our own verdict: no host was asked
   connect,
   greeting,
   hello,

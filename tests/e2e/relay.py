@@ -34,6 +34,7 @@ disk_free = "{disk_free}"
 [delivery]
 connections = {connections}
 pipeline_depth = {depth}
+{delivery}
 [admin]
 socket = "{directory}/control.sock"
 {admin}
@@ -58,7 +59,7 @@ def unverified():
 
 class Relay:
     def __init__(self, directory, routes, *, shards=2, retry="1s", expire="1h", connections=4, depth=8,
-                 top="", listener="", limits="", disk_free="1MB", admin="", environment=None, arguments=(),
+                 top="", listener="", limits="", disk_free="1MB", admin="", delivery="", environment=None, arguments=(),
                  process_limits=None):
         self.directory = Path(directory)
         self.port = free_port()
@@ -66,7 +67,7 @@ class Relay:
         self.settings = dict(
             directory=directory, routes=routes, retry=retry, expire=expire, connections=connections,
             depth=depth, top=top, listener=listener, limits=limits, disk_free=disk_free,
-            admin=admin, port=self.port)
+            admin=admin, delivery=delivery, port=self.port)
         self.environment = environment
         self.process_limits = process_limits  # run in the new process
         self.arguments = arguments  # more of `sluice serve`

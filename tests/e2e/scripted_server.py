@@ -46,7 +46,7 @@ class Session:
 
 class ScriptedServer:
     def __init__(self, port=0, extensions=EXTENSIONS, answers=None, tls=None, implicit=False, logins=None,
-                 mechanisms="PLAIN LOGIN"):
+                 mechanisms="PLAIN LOGIN", host="127.0.0.1", family=socket.AF_INET):
         self.extensions = extensions
         self.tls = tls
         self.implicit = implicit
@@ -55,14 +55,20 @@ class ScriptedServer:
         self.answers = answers or {}
         self.messages = []
         self.sessions = []
+        self.open = set()  # the sockets of the sessions that go on
         self.lock = threading.Lock()
         script = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self):
-                _Conversation(script, self).run()
+                script.open.add(self.request)
+                try:
+                    _Conversation(script, self).run()
+                finally:
+                    script.open.discard(self.request)
 
         class Server(socketserver.ThreadingTCPServer):
+            address_family = family
             allow_reuse_address = True
             daemon_threads = True
             request_queue_size = 128
@@ -70,14 +76,21 @@ class ScriptedServer:
             def handle_error(self, request, client_address):
                 pass  # a client that breaks its connection is part of many tests
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server((host, port), Handler)
         self.port = self.server.server_address[1]
-        self.address = f"127.0.0.1:{self.port}"
+        self.host = host
+        self.address = f"{host}:{self.port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+    def vanish(self):
+        """Nobody listens any more, and what was open is cut."""
+        self.close()
+        for connection in list(self.open):
+            connection.shutdown(socket.SHUT_RDWR)
 
     def commands(self):
         with self.lock:

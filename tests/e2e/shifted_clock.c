@@ -1,7 +1,10 @@
 /* Preloaded into a program under test: its clocks are shifted by as many nanoseconds as stand in the
  * file that SLUICE_CLOCK_SHIFT names, at every moment anew: 8 bytes in the machine's order for the
  * wall clock, 8 for the steady one. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -26,15 +29,31 @@ __attribute__((constructor)) static void open_shifts(void) {
   shifts = memory;
 }
 
+static const int64_t second = 1000000000;
+
+static int64_t shift_of(clockid_t clock) {
+  if (shifts == NULL) return 0;
+  if (clock == CLOCK_REALTIME) return shifts->wall;
+  return clock == CLOCK_MONOTONIC ? shifts->steady : 0;
+}
+
+static struct timespec moved(const struct timespec *time, int64_t by) {
+  int64_t nanoseconds = time->tv_sec * second + time->tv_nsec + by;
+  return (struct timespec){.tv_sec = nanoseconds / second, .tv_nsec = nanoseconds % second};
+}
+
 int clock_gettime(clockid_t clock, struct timespec *time) {
   int result = (int)syscall(SYS_clock_gettime, clock, time);
-  if (result != 0 || shifts == NULL) return result;
-  int64_t shift = 0;
-  if (clock == CLOCK_REALTIME) shift = shifts->wall;
-  if (clock == CLOCK_MONOTONIC) shift = shifts->steady;
-  const int64_t second = 1000000000;
-  int64_t nanoseconds = time->tv_sec * second + time->tv_nsec + shift;
-  time->tv_sec = nanoseconds / second;
-  time->tv_nsec = nanoseconds % second;
-  return 0;
+  if (result == 0) *time = moved(time, shift_of(clock));
+  return result;
+}
+
+/* The kernel waits by its own clock: what was read from a shifted one is shifted back. A shift during
+ * the wait does not end it. */
+int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
+                           const struct timespec *until) {
+  static int (*wait)(pthread_cond_t *, pthread_mutex_t *, clockid_t, const struct timespec *);
+  if (wait == NULL) *(void **)&wait = dlsym(RTLD_NEXT, "pthread_cond_clockwait");
+  struct timespec kernel_until = moved(until, -shift_of(clock));
+  return wait(condition, mutex, clock, &kernel_until);
 }

@@ -83,16 +83,43 @@ HostSettings make_host(Random& random, std::size_t index, Duration network_delay
   return host;
 }
 
+constexpr std::size_t kDomains = 4;
+
+std::string domain(std::size_t index) { return fmt::format("d{}.example", index); }
+
+// Every domain has some of the hosts; the last has none but itself.
+NamesSettings make_names(Random& random, const std::vector<HostSettings>& hosts) {
+  NamesSettings names;
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    names.addresses.emplace(fmt::format("mx{}.example", i), hosts[i].endpoint.address);
+  }
+  for (std::size_t i = 0; i + 1 < kDomains; ++i) {
+    auto& exchanges = names.exchanges[domain(i)];
+    const std::size_t count = 1 + random.below(hosts.size());
+    for (std::size_t k = 0; k < count; ++k) {
+      const auto preference = static_cast<std::uint16_t>(10 * random.below(2));
+      const std::size_t host = random.below(hosts.size());
+      exchanges.push_back(MxRecord{preference, fmt::format("mx{}.example", host)});
+    }
+  }
+  names.addresses.emplace(domain(kDomains - 1), hosts.front().endpoint.address);
+  names.answer_max = one_of<Duration, 3>(random, {milliseconds(1), milliseconds(300), seconds(10)});
+  names.ttl_max = one_of<Duration, 3>(random, {seconds(1), minutes(5), hours(24)});
+  names.failure = one_of<double, 4>(random, {0, 0, 0.05, 0.5});
+  return names;
+}
+
 relay::RouteSettings make_route(Random& random, std::string domain,
                                 const std::vector<HostSettings>& hosts) {
   relay::RouteSettings route{.domains = {std::move(domain)}, .smart_hosts = {}, .connections = {}};
+  if (chance(random, 0.3)) route.connections = 1 + static_cast<std::uint32_t>(random.below(3));
+  if (chance(random, 0.4)) return route;  // to the hosts that DNS names
   const std::size_t count = 1 + random.below(hosts.size());
   const std::size_t first = random.below(hosts.size());
   for (std::size_t i = 0; i < count; ++i) {
     const Endpoint& endpoint = hosts[(first + i) % hosts.size()].endpoint;
     route.smart_hosts.push_back({.host = endpoint.address.to_string(), .port = endpoint.port});
   }
-  if (chance(random, 0.3)) route.connections = 1 + static_cast<std::uint32_t>(random.below(3));
   return route;
 }
 
@@ -128,6 +155,7 @@ relay::RelayConfig make_config(Random& random, const std::vector<HostSettings>& 
   config.delivery.connections = 1 + static_cast<std::uint32_t>(random.below(6));
   config.delivery.pipeline_depth = one_of<std::uint32_t, 4>(random, {1, 2, 8, 8});
   config.delivery.timeouts = make_timeouts(random);
+  config.delivery.allow_networks.push_back(*IpNetwork::parse("10.0.0.0/8"));
   return config;
 }
 
@@ -141,7 +169,7 @@ PlannedMessage make_message(Random& random) {
   }
   const std::size_t recipients = chance(random, 0.3) ? 1 + random.below(8) : 1;
   for (std::size_t i = 0; i < recipients; ++i) {
-    message.domains.push_back(fmt::format("d{}.example", random.below(4)));
+    message.domains.push_back(domain(random.below(kDomains)));
   }
   return message;
 }
@@ -201,6 +229,7 @@ Scenario make_scenario(Random& random) {
   for (std::size_t i = 0; i < hosts; ++i) {
     scenario.hosts.push_back(make_host(random, i, scenario.network.delay_max));
   }
+  scenario.names = make_names(random, scenario.hosts);
   scenario.config = make_config(random, scenario.hosts);
   const std::size_t clients = 1 + random.below(5);
   for (std::size_t i = 0; i < clients; ++i) scenario.clients.push_back(make_client(random, i));

@@ -9,6 +9,7 @@
 
 #include "core/random.h"
 #include "relay/config.h"
+#include "tests/simulation/simulated_names.h"
 #include "tests/simulation/simulated_network.h"
 #include "tests/simulation/submitting_client.h"
 #include "tests/simulation/upstream_host.h"
@@ -31,6 +32,7 @@ struct PlannedClient {
 struct Scenario {
   relay::RelayConfig config;  // without the directories
   NetworkSettings network;
+  NamesSettings names;
   std::vector<HostSettings> hosts;
   std::vector<PlannedClient> clients;
   std::vector<Life> lives;

@@ -62,6 +62,7 @@ Simulation::Simulation(const SimulationOptions& options)
   ledger_.set_patience(scenario_.network.delay_max,
                        std::chrono::milliseconds(100) + scenario_.disk_delay_max * 20);
   network_.settings() = scenario_.network;
+  names() = scenario_.names;
   for (const HostSettings& host : scenario_.hosts) {
     hosts_.push_back(std::make_unique<UpstreamHost>(ledger_, host));
   }
@@ -233,6 +234,7 @@ void Simulation::make_peace() {
   scheduler_.note("peace");
   is_peaceful_ = true;
   network_.settings().cut_chance = network_.settings().silence_chance = 0;
+  names().failure = 0;
   for (const auto& host : hosts_) host->behave();
   for (const auto& client : clients_) client->behave();
 }

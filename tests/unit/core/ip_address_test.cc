@@ -51,6 +51,37 @@ INSTANTIATE_TEST_SUITE_P(
                  nullptr}),
     name_of_row);
 
+struct PublicCase {
+  const char* text;
+  bool is_public;
+};
+
+class PublicAddress : public testing::TestWithParam<PublicCase> {};
+TEST_P(PublicAddress, IsOneThatAHostOfTheInternetMayHave) {
+  EXPECT_EQ(IpAddress::parse(GetParam().text)->is_public(), GetParam().is_public);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Addresses, PublicAddress,
+    testing::Values(PublicCase{"8.8.8.8", true}, PublicCase{"0.1.2.3", false},
+                    PublicCase{"9.255.255.255", true}, PublicCase{"10.0.0.0", false},
+                    PublicCase{"10.255.255.255", false}, PublicCase{"11.0.0.0", true},
+                    PublicCase{"100.63.255.255", true}, PublicCase{"100.64.0.1", false},
+                    PublicCase{"100.127.255.255", false}, PublicCase{"100.128.0.0", true},
+                    PublicCase{"127.0.0.1", false}, PublicCase{"169.254.169.254", false},
+                    PublicCase{"172.15.255.255", true}, PublicCase{"172.16.0.1", false},
+                    PublicCase{"172.31.255.255", false}, PublicCase{"172.32.0.0", true},
+                    PublicCase{"192.0.2.1", false}, PublicCase{"192.168.1.1", false},
+                    PublicCase{"198.18.0.1", false}, PublicCase{"198.51.100.7", false},
+                    PublicCase{"203.0.113.9", false}, PublicCase{"223.255.255.255", true},
+                    PublicCase{"224.0.0.1", false}, PublicCase{"255.255.255.255", false},
+                    PublicCase{"::", false}, PublicCase{"::1", false}, PublicCase{"2600::1", true},
+                    PublicCase{"2001:db8::1", false}, PublicCase{"3fff:fff::1", false},
+                    PublicCase{"fc00::1", false}, PublicCase{"fe80::1", false},
+                    PublicCase{"ff02::1", false}, PublicCase{"64:ff9b::808:808", true},
+                    PublicCase{"64:ff9b::a00:1", false}, PublicCase{"2002:808:808::1", true},
+                    PublicCase{"2002:7f00:1::1", false}, PublicCase{"::ffff:10.0.0.1", false}));
+
 class EndpointText : public testing::TestWithParam<TextCase> {};
 TEST_P(EndpointText, IsParsedStrictly) {
   expect_parse(Endpoint::parse(GetParam().text), GetParam());

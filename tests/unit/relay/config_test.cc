@@ -195,8 +195,13 @@ INSTANTIATE_TEST_SUITE_P(
                  "f:6:15: route[1].smart_hosts: found the address 192.0.2.1, expected a name"},
         RuleCase{"implicit_for_all", "[delivery]\ntls = \"implicit\"\n",
                  "delivery.tls: found \"implicit\", expected it on the [[route]]"},
-        RuleCase{"no_smart_hosts", "[[route]]\ndomains = \"a.example\"\n",
-                 "delivery by MX is not available in this version"},
+        RuleCase{"login_without_smart_hosts",
+                 "[[route]]\ndomains = \"a.example\"\ntls = \"required\"\nusername = \"u\"\n"
+                 "password = { env = \"P\" }\n",
+                 "route[1].username: found a login on a route without smart_hosts"},
+        RuleCase{"implicit_without_smart_hosts",
+                 "[[route]]\ndomains = \"a.example\"\ntls = \"implicit\"\n",
+                 "route[1].tls: found \"implicit\" on a route without smart_hosts"},
         RuleCase{"smart_host_is_ourselves",
                  "[[route]]\ndomains = \"a.example\"\nsmart_hosts = [\"127.0.0.1:2525\"]\n",
                  "f:7:16: route[1].smart_hosts[0]: found this relay's own listener"},
@@ -228,8 +233,24 @@ TEST(ConfigRules, SayNothingAboutAFileThatCannotBeParsed) {
 }
 
 TEST(ConfigRules, TeachWhatAStartNeeds) {
-  EXPECT_THAT(read("").problems, ElementsAre(HasSubstr("--listen 127.0.0.1:2525"),
-                                             HasSubstr("--smart-host smtp.example.net:25")));
+  EXPECT_THAT(read("").problems, ElementsAre(HasSubstr("--listen 127.0.0.1:2525")));
+}
+
+TEST(ReadConfig, WithoutRoutesAllMailGoesToTheHostsThatDnsNames) {
+  const auto [config, problems] = read(std::string(kListener));
+  EXPECT_THAT(problems, testing::IsEmpty());
+  ASSERT_EQ(config.routes.size(), 1U);
+  EXPECT_THAT(config.routes[0].domains, ElementsAre("*"));
+  EXPECT_THAT(config.routes[0].smart_hosts, testing::IsEmpty());
+}
+
+TEST(ReadConfig, ADnsServerIsAnAddressWithOrWithoutAPort) {
+  const auto [config, problems] =
+      read(std::string(kListener) + "[dns]\nservers = [\"127.0.0.1\", \"[::1]:5353\", \"::1\"]\n");
+  EXPECT_THAT(problems, testing::IsEmpty());
+  std::vector<std::string> servers;
+  for (const DnsServer& server : config.dns.servers) servers.push_back(server.to_string());
+  EXPECT_THAT(servers, ElementsAre("127.0.0.1:53", "[::1]:5353", "[::1]:53"));
 }
 
 struct HostCase {

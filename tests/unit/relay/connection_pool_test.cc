@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/shard_group.h"
+#include "relay/host_resolver.h"
 #include "tests/unit/core/shard_fixture.h"
 #include "tests/unit/smtp/scripted_server.h"
 
@@ -59,14 +60,15 @@ struct PoolWorld {
   void make_pool(std::vector<SmartHost> hosts, std::uint32_t site_limit, std::uint32_t node_limit) {
     node = std::make_unique<LimitCell>(node_limit);
     site = std::make_unique<Site>("*", std::move(hosts), site_limit, ShardId(0));
-    const PoolParts parts{.shard = shard,
-                          .config = config,
-                          .security = security,
-                          .site = *site,
-                          .node_connections = *node,
-                          .resolver = resolver,
-                          .metrics = metrics,
-                          .on_node_room = [this] { ++times_told; }};
+    const PoolParts parts{
+        .shard = shard,
+        .config = config,
+        .security = security,
+        .site = *site,
+        .node_connections = *node,
+        .addresses_of = [this](SmartHost host) { return resolver.resolve(shard, host); },
+        .metrics = metrics,
+        .on_node_room = [this] { ++times_told; }};
     pool = std::make_unique<ConnectionPool>(parts, [this] { changed.notify_all(); });
   }
 

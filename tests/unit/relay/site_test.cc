@@ -25,14 +25,14 @@ Site one_host_site() { return Site("*", {SmartHost{.host = "first", .port = 25}}
 TEST(Site, LeavesAHostAloneThatRefusesTheLogin) {
   Site site = two_host_site();
   site.note_locked_out(0, kNow, "login refused: 535 5.7.8 wrong");
-  EXPECT_EQ(site.choose_host(kNow, kPatience), 1U);
+  EXPECT_EQ(site.choose_host(kNow, kPatience, 0), 1U);
   EXPECT_EQ(site.trouble(), "first:25: login refused: 535 5.7.8 wrong");
   site.note_locked_out(1, kNow, "login refused: 535 5.7.8 wrong");
-  EXPECT_EQ(site.choose_host(kNow + kLockedOutRetry - seconds(1), kPatience), std::nullopt);
+  EXPECT_EQ(site.choose_host(kNow + kLockedOutRetry - seconds(1), kPatience, 0), std::nullopt);
   EXPECT_EQ(site.backoff_until(kNow), kNow + kLockedOutRetry);
-  EXPECT_EQ(site.choose_host(kNow + kLockedOutRetry, kPatience), 0U);
+  EXPECT_EQ(site.choose_host(kNow + kLockedOutRetry, kPatience, 0), 0U);
   site.note_opened(0);
-  EXPECT_EQ(site.choose_host(kNow + kLockedOutRetry, kPatience), 0U);
+  EXPECT_EQ(site.choose_host(kNow + kLockedOutRetry, kPatience, 0), 0U);
 }
 
 TEST(Site, RemembersWhereTlsFailed) {
@@ -90,11 +90,11 @@ TEST(LimitCell, TellsAReleaseToWhoeverAwaitsItOnce) {
 
 TEST(Site, TriesItsHostsInOrder) {
   Site site = two_host_site();
-  EXPECT_EQ(site.choose_host(kNow, kPatience), 0u);
+  EXPECT_EQ(site.choose_host(kNow, kPatience, 0), 0u);
   site.note_failure(0, kNow, "refused");
-  EXPECT_EQ(site.choose_host(kNow, kPatience), 1u);
+  EXPECT_EQ(site.choose_host(kNow, kPatience, 0), 1u);
   site.note_failure(1, kNow, "refused");
-  EXPECT_EQ(site.choose_host(kNow, kPatience), std::nullopt);
+  EXPECT_EQ(site.choose_host(kNow, kPatience, 0), std::nullopt);
 }
 
 TEST(Site, BacksOffOnlyWhenNoHostMayBeTried) {
@@ -111,12 +111,12 @@ TEST(Site, GivesAFailedHostToOneCallerAtATime) {
   Site site = one_host_site();
   site.note_failure(0, kNow, "refused");
   const Instant due = kNow + kHostRetryFirst;
-  EXPECT_EQ(site.choose_host(due, kPatience), 0u);
-  EXPECT_EQ(site.choose_host(due, kPatience), std::nullopt);
+  EXPECT_EQ(site.choose_host(due, kPatience, 0), 0u);
+  EXPECT_EQ(site.choose_host(due, kPatience, 0), std::nullopt);
   EXPECT_EQ(site.backoff_until(due), due + kPatience);
   site.note_opened(0);
-  EXPECT_EQ(site.choose_host(due, kPatience), 0u);
-  EXPECT_EQ(site.choose_host(due, kPatience), 0u);
+  EXPECT_EQ(site.choose_host(due, kPatience, 0), 0u);
+  EXPECT_EQ(site.choose_host(due, kPatience, 0), 0u);
 }
 
 TEST(Site, DoublesTheWaitUpToItsMaximum) {
@@ -127,7 +127,7 @@ TEST(Site, DoublesTheWaitUpToItsMaximum) {
     site.note_failure(0, now, "refused");
     EXPECT_EQ(site.backoff_until(now), now + expected);
     now = now + expected;
-    EXPECT_EQ(site.choose_host(now, kPatience), 0u);
+    EXPECT_EQ(site.choose_host(now, kPatience, 0), 0u);
     expected = std::min(expected * 2, kHostRetryMax);
   }
 }
@@ -180,11 +180,63 @@ TEST(Site, NamesTheHostThatFailsAndWhy) {
   EXPECT_EQ(site.trouble(), "");
 }
 
+std::vector<SiteHost> exchange_hosts() {
+  return {SiteHost{.address = {.host = "a", .port = 25}, .rank = 0},
+          SiteHost{.address = {.host = "b", .port = 25}, .rank = 0}};
+}
+
+// Every host fails at each of its times, for so many rounds; the instant at which the last did.
+Instant fail_for(Site& site, unsigned rounds, Instant now) {
+  for (unsigned round = 0; round < rounds; ++round) {
+    for (std::size_t host = 0; host < 2; ++host) site.note_failure(host, now, "timed out");
+    if (round + 1 < rounds) now = site.backoff_until(now);
+  }
+  return now;
+}
+
+TEST(Site, IsLeftAloneAsAWholeAfterRoundsInWhichEveryHostFailed) {
+  Site site("mx", exchange_hosts(), 10, ShardId(0));
+  Instant now = fail_for(site, kRoundsToSiteBackoff - 1, kNow);
+  EXPECT_LT(site.backoff_until(now), now + kSiteRetryFirst);
+  now = fail_for(site, 1, site.backoff_until(now));
+  EXPECT_EQ(site.backoff_until(now), now + kSiteRetryFirst);
+  EXPECT_EQ(site.choose_host(now + kSiteRetryFirst - seconds(1), kPatience, 0), std::nullopt);
+  // One probe at a time, though both hosts are due.
+  now = now + kSiteRetryFirst;
+  EXPECT_TRUE(site.choose_host(now, kPatience, 0).has_value());
+  EXPECT_EQ(site.choose_host(now, kPatience, 1), std::nullopt);
+}
+
+TEST(Site, ThatIsDeadCostsFewAttemptsPerHour) {
+  Site site("mx", exchange_hosts(), 10, ShardId(0));
+  Instant now = fail_for(site, kRoundsToSiteBackoff, kNow);
+  unsigned attempts = 0;
+  for (const Instant end = now + std::chrono::hours(10); now < end; ++attempts) {
+    now = site.backoff_until(now);
+    const auto host = site.choose_host(now, kPatience, attempts);
+    ASSERT_TRUE(host.has_value());
+    site.note_failure(*host, now, "timed out");
+  }
+  EXPECT_LE(attempts, 35u);  // two an hour, and some while the wait still grows
+}
+
+TEST(Site, ComesBackAtOnceWhenAHostServes) {
+  Site site("mx", exchange_hosts(), 10, ShardId(0));
+  Instant now = fail_for(site, kRoundsToSiteBackoff + 2, kNow);
+  now = site.backoff_until(now);
+  const std::size_t host = site.choose_host(now, kPatience, 0).value();
+  site.note_opened(host);
+  site.note_success(host);
+  EXPECT_EQ(site.backoff_until(now), Instant::far_future());
+  site.note_failure(host, now, "timed out");
+  EXPECT_LE(site.backoff_until(now), now + kHostRetryMax);
+}
+
 TEST(Site, WithoutHostsHasNoneToOffer) {
-  Site site("", {}, 0, ShardId(0));
+  Site site("", std::vector<SmartHost>(), 0, ShardId(0));
   EXPECT_FALSE(site.has_hosts());
   EXPECT_FALSE(site.connections().has_room());
-  EXPECT_EQ(site.choose_host(kNow, kPatience), std::nullopt);
+  EXPECT_EQ(site.choose_host(kNow, kPatience, 0), std::nullopt);
 }
 
 }  // namespace

@@ -53,8 +53,10 @@ void print_summary(const RelayConfig& config) {
                relays_for(listener));
   }
   for (const relay::RouteSettings& route : config.routes) {
-    fmt::print("  route {} to {}\n", fmt::join(route.domains, ", "),
-               fmt::join(hosts_of(route), ", "));
+    const std::vector<std::string> hosts = hosts_of(route);
+    fmt::print(
+        "  route {} to {}\n", fmt::join(route.domains, ", "),
+        hosts.empty() ? "the hosts that DNS names (MX)" : fmt::to_string(fmt::join(hosts, ", ")));
   }
 }
 

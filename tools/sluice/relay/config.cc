@@ -48,9 +48,21 @@ std::optional<relay::SmartHost> ConfigText<relay::SmartHost>::parse(std::string_
   return relay::SmartHost{std::string(text.substr(0, colon)), port->port};
 }
 
+std::optional<relay::DnsServer> ConfigText<relay::DnsServer>::parse(std::string_view text) {
+  constexpr std::uint16_t kDnsPort = 53;
+  if (const auto address = IpAddress::parse(text)) {
+    return relay::DnsServer{Endpoint{*address, kDnsPort}};
+  }
+  const auto endpoint = Endpoint::parse(text);
+  if (!endpoint || endpoint->port == 0) return std::nullopt;
+  return relay::DnsServer{*endpoint};
+}
+
 }  // namespace sluice
 
 namespace sluice::relay {
+
+std::string DnsServer::to_string() const { return endpoint.to_string(); }
 
 std::string SmartHost::to_string() const {
   const bool needs_brackets = host.find(':') != std::string::npos;
@@ -177,6 +189,7 @@ void fill_in(RelayConfig& config) {
   if (config.user_file.empty()) config.user_file = default_user_file(config.spool);
   if (config.admin.socket.empty()) config.admin.socket = default_control_socket(config.spool);
   add_missing_retries(config.retries);
+  if (config.routes.empty()) config.routes.emplace_back();
 }
 
 void name_machine(RelayConfig& config, const ConfigNode& document, ConfigProblems& problems) {

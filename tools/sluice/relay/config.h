@@ -13,6 +13,7 @@
 #include "core/ip_address.h"
 #include "core/log.h"
 #include "core/rate.h"
+#include "core/resolver.h"
 #include "core/units.h"
 #include "relay/message_class.h"
 #include "relay/user.h"
@@ -72,7 +73,7 @@ struct SmartHost {
 
 struct RouteSettings {
   std::vector<std::string> domains = {"*"};  // "example.net", "*.example.net", "*"
-  std::vector<SmartHost> smart_hosts;        // in order
+  std::vector<SmartHost> smart_hosts;        // in order; none: each domain's own hosts, by MX
   std::optional<TransportTls> tls = {};      // unset: delivery.tls
   std::string username = {};                 // empty: no login
   std::optional<SecretSetting> password = {};
@@ -117,7 +118,13 @@ struct TimeoutSettings {  // RFC 5321 §4.5.3.2
   friend bool operator==(const TimeoutSettings&, const TimeoutSettings&) = default;
 };
 
+// Which addresses of a host are tried first.
+enum class AddressPreference : std::uint8_t { ipv4, ipv6, both };
+
 struct DeliverySettings {
+  std::uint16_t port = 25;  // of hosts found by MX
+  AddressPreference prefer = AddressPreference::both;
+  std::vector<IpNetwork> allow_networks = {};  // not public, and yet destinations by MX
   TransportTls tls = TransportTls::opportunistic;
   tls::Version tls_min_version = tls::Version::tls_1_2;
   std::uint32_t connections = 20;  // per route, on the whole node
@@ -125,6 +132,30 @@ struct DeliverySettings {
   TimeoutSettings timeouts;
 
   friend bool operator==(const DeliverySettings&, const DeliverySettings&) = default;
+};
+
+// A server of the domain name system: an address, on port 53 unless another one is written.
+struct DnsServer {
+  Endpoint endpoint;
+
+  std::string to_string() const;
+
+  friend bool operator==(const DnsServer&, const DnsServer&) = default;
+};
+
+// What becomes of mail for a domain of which DNS says that it does not exist.
+enum class NxDomain : std::uint8_t {
+  confirm,  // it fails when a second look-up, kNxDomainConfirmation later, agrees
+  fail,     // at once
+};
+
+struct DnsSettings {
+  std::vector<DnsServer> servers = {};  // none: those of /etc/resolv.conf
+  Duration timeout = std::chrono::seconds(2);
+  std::uint32_t attempts = 3;
+  bool rotate = false;
+  TrustAd trust_ad = TrustAd::loopback;
+  NxDomain nxdomain = NxDomain::confirm;
 };
 
 // How clients prove who they are; relay/authenticator.
@@ -162,6 +193,7 @@ struct RelayConfig {
   std::vector<UserSettings> users;     // of the configuration, without those of user_file
   AuthenticationSettings authentication;
   LimitSettings limits;
+  DnsSettings dns;
   DeliverySettings delivery;
   AdminSettings admin;
 };

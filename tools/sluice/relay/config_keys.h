@@ -46,6 +46,21 @@ struct ConfigNames<relay::TransportTls> {
 };
 
 template <>
+struct ConfigNames<relay::AddressPreference> {
+  static constexpr std::array<std::string_view, 3> kNames = {"ipv4", "ipv6", "both"};
+};
+
+template <>
+struct ConfigNames<TrustAd> {
+  static constexpr std::array<std::string_view, 3> kNames = {"loopback", "always", "never"};
+};
+
+template <>
+struct ConfigNames<relay::NxDomain> {
+  static constexpr std::array<std::string_view, 2> kNames = {"confirm", "fail"};
+};
+
+template <>
 struct ConfigNames<relay::MessageClass> {
   static constexpr auto kNames = relay::kMessageClassNames;
 };
@@ -67,6 +82,14 @@ struct ConfigText<relay::SmartHost> {
   static constexpr std::string_view kExample = "smtp.example.net:25";
   static std::optional<relay::SmartHost> parse(std::string_view text);
   static std::string show(const relay::SmartHost& host) { return host.to_string(); }
+};
+
+template <>
+struct ConfigText<relay::DnsServer> {
+  static constexpr std::string_view kName = "address or address:port";
+  static constexpr std::string_view kExample = "127.0.0.1";
+  static std::optional<relay::DnsServer> parse(std::string_view text);
+  static std::string show(const relay::DnsServer& server) { return server.to_string(); }
 };
 
 }  // namespace sluice
@@ -165,7 +188,7 @@ constexpr auto kRouteKeys = std::tuple{
     key("smart_hosts", &RouteSettings::smart_hosts,
         "Where the mail goes: relays in order of preference; the next one is used while one is "
         "down.")
-        .unset("none: each route needs one"),
+        .unset("to the hosts of each recipient's domain, which DNS names (MX)"),
     key("tls", &RouteSettings::tls,
         "Encryption of the connections to the smart hosts: none; opportunistic, with any "
         "certificate, and in clear where TLS fails; required, with any certificate; verified: an "
@@ -177,7 +200,8 @@ constexpr auto kRouteKeys = std::tuple{
         .unset("no login"),
     key("password", &RouteSettings::password, "The password of that user.").unset("no login"),
     key("connections", &RouteSettings::connections, range(1, 100'000),
-        "Connections to this route at a time, on the whole node.")
+        "Connections to this route at a time, on the whole node; without smart_hosts, to each set "
+        "of hosts that DNS names.")
         .unset("delivery.connections"),
     not_available("tenants", "classes", "senders"),
 };
@@ -224,19 +248,51 @@ constexpr auto kTimeoutKeys = std::tuple{
         "How long an unused connection is kept."),
 };
 
+constexpr auto kDnsKeys = std::tuple{
+    key("servers", &DnsSettings::servers,
+        "The servers that are asked, in order. A validating one on this machine, such as unbound, "
+        "is best.")
+        .unset("those of /etc/resolv.conf")
+        .at_restart(),
+    key("timeout", &DnsSettings::timeout, range(milliseconds(50), minutes(1)),
+        "How long a server has in the first round; it doubles with each further round.")
+        .at_restart(),
+    key("attempts", &DnsSettings::attempts, range(1, 10), "Rounds over the servers.").at_restart(),
+    key("rotate", &DnsSettings::rotate,
+        "Whether the servers are asked in turns; else the first one that answers.")
+        .at_restart(),
+    key("trust_ad", &DnsSettings::trust_ad,
+        "Whose word that an answer is authentic (the AD bit) counts for DANE: that of servers on "
+        "this machine (when all of them are), of any, or nobody's.")
+        .at_restart(),
+    key("nxdomain", &DnsSettings::nxdomain,
+        "What becomes of mail for a domain that does not exist, or has no host: it fails when a "
+        "second look-up, 15 minutes later, agrees (confirm), or at once (fail)."),
+};
+
 constexpr auto kDeliveryKeys = std::tuple{
+    key("port", &DeliverySettings::port, range(1, 65'535),
+        "The port of hosts that DNS names; other values than 25 serve tests."),
+    key("prefer", &DeliverySettings::prefer,
+        "Which addresses of a host that DNS names are tried first."),
+    key("allow_networks", &DeliverySettings::allow_networks,
+        "Networks whose addresses are destinations although they are not public: loopback, "
+        "private and the like. A host that DNS names has no other way there; smart hosts may be "
+        "anywhere.")
+        .unset("none"),
     key("tls", &DeliverySettings::tls,
         "Encryption of outgoing connections, unless a route says otherwise: none, opportunistic, "
         "required or verified; [[route]] tells what each means."),
     key("tls_min_version", &DeliverySettings::tls_min_version,
         "The oldest version of TLS that is spoken to other servers."),
     key("connections", &DeliverySettings::connections, range(1, 100'000),
-        "Connections per route at a time, on the whole node, unless the route says otherwise."),
+        "Connections at a time, on the whole node, to the hosts of a route, and without "
+        "smart_hosts to each set of hosts that DNS names; unless the route says otherwise."),
     key("pipeline_depth", &DeliverySettings::pipeline_depth, range(1, 64),
         "Messages sent ahead of their replies on one connection, at most."),
     table("timeouts", &DeliverySettings::timeouts, kTimeoutKeys,
           "How long the relay waits for a peer (RFC 5321 4.5.3.2)."),
-    not_available("port", "dane", "mta_sts", "prefer", "allow_networks"),
+    not_available("dane", "mta_sts"),
 };
 
 constexpr auto kAuthenticationKeys = std::tuple{
@@ -317,7 +373,8 @@ constexpr auto kRelayKeys = std::tuple{
     tables("tenant", &RelayConfig::tenants, kTenantKeys,
            "Customers: whose mail is limited, counted and suspended as one."),
     tables("route", &RelayConfig::routes, kRouteKeys,
-           "Where mail goes. At least one is needed; a domain without a route is refused."),
+           "Where mail goes. Without any, all of it to the hosts that DNS names; else a domain "
+           "that no route has is refused."),
     tables("retry", &RelayConfig::retries, kRetryKeys,
            "When a deferred message is tried again, for each class."),
     tables("user", &RelayConfig::users, kUserKeys,
@@ -325,9 +382,10 @@ constexpr auto kRelayKeys = std::tuple{
     table("authentication", &RelayConfig::authentication, kAuthenticationKeys,
           "How logins are checked, and slowed down when they fail."),
     table("limits", &RelayConfig::limits, kLimitKeys, "What the relay takes at most."),
+    table("dns", &RelayConfig::dns, kDnsKeys, "How the domain name system is asked."),
     table("delivery", &RelayConfig::delivery, kDeliveryKeys, "How mail is sent."),
     table("admin", &RelayConfig::admin, kAdminKeys, "How the running relay is asked."),
-    not_available("class", "dns", "dsn", "source", "pool", "shaping", "warmup"),
+    not_available("class", "dsn", "source", "pool", "shaping", "warmup"),
 };
 
 }  // namespace sluice::relay

@@ -22,6 +22,9 @@ void keep_fixed(const RelayConfig& running, RelayConfig& config) {
   config.user_file = running.user_file;
   config.authentication = running.authentication;
   config.admin = running.admin;
+  const NxDomain nxdomain = config.dns.nxdomain;
+  config.dns = running.dns;
+  config.dns.nxdomain = nxdomain;
   if (!are_at_same_addresses(running, config)) config.listeners = running.listeners;
 }
 

@@ -148,11 +148,6 @@ void Rules::check_tenants() {
 }
 
 void Rules::check_routes() {
-  if (config_.routes.empty()) {
-    report("route",
-           "found none, expected at least one: add [[route]] with smart_hosts = "
-           "[\"smtp.example.net:25\"], or start with --smart-host smtp.example.net:25");
-  }
   for (std::size_t i = 0; i < config_.routes.size(); ++i) {
     check_route(config_.routes[i], fmt::format("route[{}]", i));
   }
@@ -162,11 +157,6 @@ void Rules::check_route(const RouteSettings& route, const std::string& path) {
   const std::string domains = path + ".domains";
   const std::string hosts = path + ".smart_hosts";
   if (route.domains.empty()) report(domains, "found none, expected a pattern such as \"*\"");
-  if (route.smart_hosts.empty()) {
-    report(hosts,
-           "found none, expected at least one host:port; delivery by MX is not available in this "
-           "version");
-  }
   for (std::size_t i = 0; i < route.domains.size(); ++i) {
     check_pattern(route.domains[i], item_key(domains, route.domains.size(), i));
   }
@@ -178,6 +168,15 @@ void Rules::check_route(const RouteSettings& route, const std::string& path) {
 
 void Rules::check_security(const RouteSettings& route, const std::string& path) {
   const TransportTls tls = route.tls.value_or(config_.delivery.tls);
+  if (route.smart_hosts.empty() && !route.username.empty()) {
+    report(path + ".username",
+           "found a login on a route without smart_hosts, expected it where the host is named");
+  }
+  if (route.smart_hosts.empty() && route.tls == TransportTls::implicit) {
+    report(path + ".tls",
+           "found \"implicit\" on a route without smart_hosts, expected another value: hosts that "
+           "DNS names speak STARTTLS");
+  }
   if (route.username.empty() != !route.password.has_value()) {
     report(path + (route.username.empty() ? ".username" : ".password"),
            "found none, expected username and password together");

@@ -20,7 +20,7 @@ ConnectionPool::ConnectionPool(const PoolParts& parts, std::function<void()> on_
                   .config = parts.config,
                   .security = parts.security,
                   .site = parts.site,
-                  .resolver = parts.resolver}),
+                  .addresses_of = parts.addresses_of}),
       scope_(parts.shard.run_queue()) {}
 
 ConnectionPool::~ConnectionPool() {
@@ -101,7 +101,8 @@ bool ConnectionPool::open_one() {
 Task<void> ConnectionPool::live() {
   bool is_opened = false;
   while (!is_opened && !is_stopping_) {
-    const auto host = parts_.site.choose_host(parts_.shard.clock().now(), kHostPatience);
+    const auto host = parts_.site.choose_host(parts_.shard.clock().now(), kHostPatience,
+                                              parts_.shard.random().next());
     if (!host) break;
     is_opened = co_await live_at(*host);
   }
@@ -184,13 +185,14 @@ Task<void> ConnectionPool::serve(PooledConnection& connection) {
   smtp::ClientSession& session = *connection.session;
   session.on_finished([&connection] { connection.changed.notify_all(); });
   const Duration idle = parts_.config.delivery.timeouts.idle;
+  const bool has_better = parts_.site.has_better(connection.host);
   Instant used = parts_.shard.clock().now();
   while (session.is_usable() && !connection.is_retired && !is_cut_) {
     const Instant now = parts_.shard.clock().now();
     if (connection.attempts > 0) used = now;
     if (now - used >= idle) break;
-    if (connection.host > 0 && parts_.site.should_leave(connection.host, now)) break;
-    const Duration patience = connection.host > 0 ? std::min(idle, kBetterHostCheck) : idle;
+    if (has_better && parts_.site.should_leave(connection.host, now)) break;
+    const Duration patience = has_better ? std::min(idle, kBetterHostCheck) : idle;
     const Deadline deadline = Deadline::in(parts_.shard.clock(), patience);
     co_await change_of(connection, deadline);
   }

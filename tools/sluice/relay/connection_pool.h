@@ -17,7 +17,6 @@
 #include "relay/config.h"
 #include "relay/delivery_metrics.h"
 #include "relay/host_connector.h"
-#include "relay/host_resolver.h"
 #include "relay/site.h"
 #include "smtp/client_session.h"
 
@@ -29,7 +28,7 @@ struct PoolParts {
   const RouteSecurity& security;
   Site& site;
   LimitCell& node_connections;
-  HostResolver& resolver;
+  HostAddresses addresses_of;
   DeliveryMetrics& metrics;
   // A connection of the node was released that some site waits for.
   std::function<void()> on_node_room;

@@ -34,14 +34,16 @@ bool is_same(const RouteSettings& a, const RelayConfig& in_a, const RouteSetting
   return a.domains == b.domains && a.smart_hosts == b.smart_hosts && a.tls == b.tls &&
          is_same_login(a, b) && in_a.tls.ca == in_b.tls.ca &&
          connections_of(a, in_a) == connections_of(b, in_b) && in_a.hostname == in_b.hostname &&
-         in_a.delivery == in_b.delivery && in_a.retries == in_b.retries;
+         in_a.delivery == in_b.delivery && in_a.retries == in_b.retries &&
+         in_a.dns.nxdomain == in_b.dns.nxdomain;
 }
 
 std::shared_ptr<Site> make_site(const RouteSettings& route, const RelayConfig& config,
                                 std::size_t shards) {
   const std::string name = name_of(route);
   const ShardId home(static_cast<std::uint16_t>(std::hash<std::string>()(name) % shards));
-  return std::make_shared<Site>(name, route.smart_hosts, connections_of(route, config), home);
+  const std::uint32_t connections = route.smart_hosts.empty() ? 0 : connections_of(route, config);
+  return std::make_shared<Site>(name, route.smart_hosts, connections, home);
 }
 
 }  // namespace
@@ -54,7 +56,8 @@ Result<std::shared_ptr<const DispatchPlan>> DispatchPlan::make(
     std::shared_ptr<const RelayConfig> config, std::size_t shards) {
   auto unrouted = std::make_shared<Site>("", std::vector<SmartHost>(), 0, ShardId(0));
   std::vector<PlannedSite> sites;
-  sites.push_back(PlannedSite{.site = std::move(unrouted),
+  sites.push_back(PlannedSite{.kind = SiteKind::unrouted,
+                              .site = std::move(unrouted),
                               .config = config,
                               .security = std::make_shared<const RouteSecurity>()});
   std::shared_ptr<DispatchPlan> plan(new DispatchPlan(std::move(config), std::move(sites)));
@@ -86,10 +89,12 @@ Result<void> DispatchPlan::place_routes(const DispatchPlan* last, std::size_t sh
       kept = sites_.size();
       auto site = make_site(route, *config_, shards);
       auto security = contexts.security_of(route, *config_);
-      sites_.push_back(
-          PlannedSite{.site = std::move(site),
-                      .config = config_,
-                      .security = std::make_shared<const RouteSecurity>(std::move(security))});
+      sites_.push_back(PlannedSite{
+          .kind = route.smart_hosts.empty() ? SiteKind::mx_route : SiteKind::smart_hosts,
+          .site = std::move(site),
+          .config = config_,
+          .security = std::make_shared<const RouteSecurity>(std::move(security)),
+          .connections = connections_of(route, *config_)});
     }
     site_by_route_.push_back(*kept);
   }

@@ -1,6 +1,9 @@
 // DispatchPlan: under one configuration, which site each route has. Immutable; a reload makes the
 // next one from the last.
 //
+// A route without smart hosts has one too: there the envelopes wait until the hosts of their domain
+// are known, and then go to a site of those hosts (site_directory.h).
+//
 // A route that stays as it is, with all that its site was made from, keeps its site: connections,
 // what is known of its hosts, what waits there. Any other route gets a new one, and what waited at
 // the old one is looked at anew. Sites are numbered in the order in which they were made.
@@ -22,11 +25,21 @@ inline constexpr std::size_t kUnroutedSite = 0;
 // More are not made: each keeps a little on every shard until the process ends.
 inline constexpr std::size_t kSitesMax = 10'000;
 
+enum class SiteKind : std::uint8_t {
+  unrouted,     // no route fits what waits there
+  smart_hosts,  // of a route
+  mx_route,     // of a route whose domains' hosts are looked up: it sends nothing itself
+  exchange,     // of hosts that DNS names
+};
+
 // A site and the configuration under which its mail goes out.
 struct PlannedSite {
+  SiteKind kind;
   std::shared_ptr<Site> site;
   std::shared_ptr<const RelayConfig> config;
   std::shared_ptr<const RouteSecurity> security;
+  std::uint32_t connections = 0;      // at a time; of an mx_route: to each set of hosts
+  std::size_t route = kUnroutedSite;  // of an exchange: the number of its mx_route
 };
 
 class DispatchPlan {

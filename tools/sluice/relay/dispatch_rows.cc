@@ -19,46 +19,83 @@ const char* reason_to_park(const Tenant* tenant) {
 // Every envelope that this shard knows, as a row without the name of its queue.
 template <class Visit>
 void ShardDispatcher::visit_all(Visit&& visit) const {
-  for (std::size_t site = 0; site < sites_.size(); ++site) {
-    if (!visit_site(site, visit)) return;
+  for (const auto& [number, local] : sites_) {
+    if (!visit_site(*local, visit)) return;
   }
 }
 
 template <class Visit>
-bool ShardDispatcher::visit_site(std::size_t index, Visit& visit) const {
-  Site& site = *sites_[index].planned.site;
+bool ShardDispatcher::visit_site(const LocalSite& local, Visit& visit) const {
+  bool goes_on = true;
+  QueuedEnvelope flying = row_of(*local.planned.site, EnvelopeState::in_flight);
+  local.delivery->for_each_in_flight(
+      [&](const spool::WaitingEnvelope& waiting, const std::string& host) {
+        flying.waits_for = host.empty() ? "connection" : "reply";
+        flying.detail = host;
+        flying.waiting = waiting;
+        goes_on = visit(std::as_const(flying));
+        return goes_on;
+      });
+  if (goes_on && local.home != nullptr) goes_on = visit_home(local, visit);
+  if (goes_on && local.stage != nullptr) goes_on = visit_stage(local, visit);
+  return goes_on;
+}
+
+template <class Visit>
+bool ShardDispatcher::visit_home(const LocalSite& local, Visit& visit) const {
+  Site& site = *local.planned.site;
+  const SiteQueue& queue = local.home->queue();
   bool goes_on = true;
   const auto pass = [&](QueuedEnvelope& row, const spool::WaitingEnvelope& waiting) {
     row.waiting = waiting;
     goes_on = goes_on && visit(std::as_const(row));
     return goes_on;
   };
-  QueuedEnvelope flying = row_of(site, EnvelopeState::in_flight);
-  sites_[index].delivery->for_each_in_flight(
-      [&](const spool::WaitingEnvelope& waiting, const std::string& host) {
-        flying.waits_for = host.empty() ? "connection" : "reply";
-        flying.detail = host;
-        return pass(flying, waiting);
-      });
-  if (sites_[index].queue == nullptr || !goes_on) return goes_on;
   QueuedEnvelope ready = row_of(site, EnvelopeState::ready);
   const ReadyWait wait = ready_wait_of(site, shared_->node_connections, shard_.clock());
-  ready.waits_for = is_held_ && site.has_hosts() ? "delivery held" : wait.name;
+  ready.waits_for = is_held_ && site.has_hosts() ? kDeliveryHeld : wait.name;
   ready.detail = site.trouble();
-  sites_[index].queue->for_each_ready([&](const QueuedRecord& record) {
+  queue.for_each_ready([&](const QueuedRecord& record) {
     spool::WaitingEnvelope waiting = record.waiting;
     waiting.next_attempt = std::max(waiting.next_attempt, wait.ends);
     return pass(ready, waiting);
   });
   QueuedEnvelope parked = row_of(site, EnvelopeState::ready);
-  sites_[index].queue->for_each_parked([&](const QueuedRecord& record) {
+  queue.for_each_parked([&](const QueuedRecord& record) {
     parked.waits_for = reason_to_park(owner_of(record.waiting.queue).tenant);
     return pass(parked, record.waiting);
   });
   QueuedEnvelope scheduled = row_of(site, EnvelopeState::scheduled);
-  scheduled.waits_for = site.has_hosts() ? "retry" : kNoRoute;
-  sites_[index].queue->for_each_scheduled(
+  scheduled.waits_for = site.has_hosts() ? kRetry : kNoRoute;
+  queue.for_each_scheduled(
       [&](const QueuedRecord& record) { return pass(scheduled, record.waiting); });
+  return goes_on;
+}
+
+template <class Visit>
+bool ShardDispatcher::visit_stage(const LocalSite& local, Visit& visit) const {
+  bool goes_on = true;
+  QueuedEnvelope row = row_of(*local.planned.site, EnvelopeState::ready);
+  row.waits_for = kDnsAnswer;
+  const WallTime wall = shard_.clock().wall();
+  const Instant now = shard_.clock().now();
+  local.stage->for_each_waiting(
+      [&](const QueuedRecord& record, const std::string& trouble, Instant retry_at) {
+        row.waiting = record.waiting;
+        row.detail = trouble;
+        if (retry_at > now) {
+          row.waiting.next_attempt = std::max(row.waiting.next_attempt, wall + (retry_at - now));
+        }
+        goes_on = visit(std::as_const(row));
+        return goes_on;
+      });
+  QueuedEnvelope scheduled = row_of(*local.planned.site, EnvelopeState::scheduled);
+  scheduled.waits_for = is_held_ ? kDeliveryHeld : kRetry;
+  local.stage->for_each_scheduled([&](const QueuedRecord& record) {
+    scheduled.waiting = record.waiting;
+    goes_on = goes_on && visit(std::as_const(scheduled));
+    return goes_on;
+  });
   return goes_on;
 }
 
@@ -110,17 +147,22 @@ HeldBack ShardDispatcher::held_back() const {
     return is_held(record.waiting.queue) ? count(record) : true;
   };
   const bool may_all_deliver = shared_->tenants.may_all_deliver();
-  for (std::size_t site = 0; site < sites_.size(); ++site) {
-    const auto& queue = sites_[site].queue;
-    if (queue == nullptr) continue;
-    if (site == kUnroutedSite) {
-      queue->for_each_ready(count);
-      queue->for_each_scheduled(count);
-    } else if (!may_all_deliver) {
-      queue->for_each_ready(count_held);
-      queue->for_each_scheduled(count_held);
+  for (const auto& [number, local] : sites_) {
+    if (local->stage != nullptr && !may_all_deliver) {
+      local->stage->for_each_scheduled(count_held);
+      local->stage->for_each_waiting(
+          [&](const QueuedRecord& record, const auto&...) { return count_held(record); });
     }
-    queue->for_each_parked(count);
+    if (local->home == nullptr) continue;
+    const SiteQueue& queue = local->home->queue();
+    if (local->is(SiteKind::unrouted)) {
+      queue.for_each_ready(count);
+      queue.for_each_scheduled(count);
+    } else if (!may_all_deliver) {
+      queue.for_each_ready(count_held);
+      queue.for_each_scheduled(count_held);
+    }
+    queue.for_each_parked(count);
   }
   return held_back;
 }

@@ -48,8 +48,8 @@ struct QueueSummary {
   std::uint64_t scheduled = 0;  // waiting for their next attempt
   std::uint64_t in_flight = 0;
   WallTime next_attempt{0};  // earliest; 0: none
-  std::string waits_for;     // "retry", "connection slot...", "route backoff", "no route",
-                             // "delivery held", "tenant suspended", "no tenant"
+  std::string waits_for;     // "retry", "connection slot...", "route backoff", "DNS answer",
+                             // "no route", "delivery held", "tenant suspended", "no tenant"
   std::string detail;        // of the wait: which host fails, and how; empty: nothing to say
 };
 

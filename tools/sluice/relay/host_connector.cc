@@ -48,7 +48,7 @@ HostConnector::HostConnector(const Parts& parts) : parts_(parts) {}
 
 Task<HostConnector::Opening> HostConnector::open(std::size_t host) {
   const SmartHost smart_host = parts_.site.host(host);
-  auto endpoints = co_await parts_.resolver.resolve(parts_.shard, smart_host);
+  auto endpoints = co_await parts_.addresses_of(smart_host);
   if (!endpoints) co_return failed(endpoints.error().sentence());
   Opening opening = failed("no address of " + smart_host.host);
   for (const Endpoint& endpoint : *endpoints) {

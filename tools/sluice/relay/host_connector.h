@@ -1,4 +1,4 @@
-// HostConnector: opens a session with a smart host: one address after the other, secured as the
+// HostConnector: opens a session with a host: one address after the other, secured as the
 // route demands, logged in.
 //
 // Where TLS is opportunistic and fails, the same address is tried once more in clear, and the host
@@ -6,17 +6,21 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/shard.h"
 #include "relay/config.h"
-#include "relay/host_resolver.h"
 #include "relay/route_security.h"
 #include "relay/site.h"
 #include "smtp/client_session.h"
 
 namespace sluice::relay {
+
+// Where a host is: its addresses in the order in which they are tried.
+using HostAddresses = std::function<Task<Result<std::vector<Endpoint>>>(SmartHost)>;
 
 struct OpenedHost {
   std::unique_ptr<smtp::ClientSession> session;
@@ -38,7 +42,7 @@ class HostConnector {
     const RelayConfig& config;
     const RouteSecurity& security;
     Site& site;
-    HostResolver& resolver;
+    HostAddresses addresses_of;
   };
   explicit HostConnector(const Parts& parts);
 

@@ -12,6 +12,10 @@
 
 namespace sluice::relay {
 
+// What envelopes wait for: their next attempt, the hosts of their domain, the end of a hold.
+inline constexpr const char* kRetry = "retry";
+inline constexpr const char* kDnsAnswer = "DNS answer";
+inline constexpr const char* kDeliveryHeld = "delivery held";
 // What holds envelopes whose route has left the configuration.
 inline constexpr const char* kNoRoute = "no route";
 // What holds the envelopes of a tenant: an operator, or that it has left the configuration.

@@ -5,12 +5,11 @@
 
 #include "core/assert.h"
 #include "core/shard_group.h"
+#include "relay/queue_name.h"
 
 namespace sluice::relay {
 namespace {
 
-constexpr Duration kQueueCheck = std::chrono::seconds(60);  // so that no jump of a clock stalls it
-constexpr Duration kExpiryCheck = std::chrono::seconds(30);
 constexpr std::size_t kOwnersKept = 65'536;
 
 // What the envelopes kept by one shard may take from the memory of reception.
@@ -22,95 +21,107 @@ ByteCount kept_bytes_of(const RelayConfig& config, std::size_t shards) {
   return std::min(kKeptBytesMax, ByteCount(share));
 }
 
+ResolverSettings resolver_settings_of(const DnsSettings& dns) {
+  ResolverSettings settings{.servers = {},
+                            .timeout = dns.timeout,
+                            .attempts = dns.attempts,
+                            .is_rotated = dns.rotate,
+                            .trust_ad = dns.trust_ad};
+  for (const DnsServer& server : dns.servers) settings.servers.push_back(server.endpoint);
+  return settings;
+}
+
 }  // namespace
 
 ShardDispatcher::ShardDispatcher(std::shared_ptr<SharedDispatch> shared, Shard& shard)
     : shared_(std::move(shared)),
       shard_(shard),
       metrics_(shard.metrics()),
+      dns_metrics_(shard.metrics()),
+      resolver_(Resolver::open(shard, resolver_settings_of(shared_->plan()->config().dns))),
+      exchanges_(shared_->dns,
+                 DnsAsker{.shard = shard, .resolver = *resolver_, .metrics = dns_metrics_}),
       plan_(shared_->plan()),
       kept_(kept_bytes_of(plan_->config(), shared_->shards.size())),
       stopped_(shard),
       is_held_(shared_->start == DeliveryStart::held),
       scope_(shard.run_queue()) {
-  for (const PlannedSite& planned : plan_->sites()) open_site(planned);
+  for (std::size_t site = 0; site < plan_->sites().size(); ++site) {
+    open_site(site, plan_->sites()[site]);
+  }
   shared_->dispatchers[shard_.id().value()] = this;
 }
 
 ShardDispatcher::~ShardDispatcher() { shared_->dispatchers[shard_.id().value()] = nullptr; }
 
-void ShardDispatcher::open_site(PlannedSite planned) {
-  const std::size_t index = sites_.size();
-  LocalSite& local = sites_.emplace_back();
-  local.planned = std::move(planned);
-  Site& site = *local.planned.site;
-  const PoolParts pool{.shard = shard_,
-                       .config = *local.planned.config,
-                       .security = *local.planned.security,
-                       .site = site,
-                       .node_connections = shared_->node_connections,
-                       .resolver = shared_->resolver,
-                       .metrics = metrics_,
-                       .on_node_room = [this] {
-                         for (std::size_t shard = 0; shard < shared_->shards.size(); ++shard) {
-                           tell(shard, [](ShardDispatcher& there) { there.wake_homes(); });
-                         }
-                       }};
-  local.delivery = std::make_unique<SiteDelivery>(
-      SiteDeliveryParts{.pool = pool,
-                        .spool = shared_->spool,
-                        .kept = kept_,
-                        .give_back = [this, index](Returned back) { give_back(index, back); },
-                        .want =
-                            [this, index](std::uint32_t count) {
-                              sites_[index].wanted += count;
-                              post_soon(index);
-                            },
-                        .on_ended = [this](const auto& ended) { note_ended(ended); }});
-  if (site.home() != shard_.id()) return;
-  local.queue = std::make_unique<SiteQueue>(shared_->shards.size(),
-                                            [this](std::uint32_t queue) { return is_held(queue); });
-  local.changed = std::make_unique<Event>(shard_);
-  // Nobody sends past what waits at home.
-  if (is_held_) site.home_waits.store(true);
-}
-
 void ShardDispatcher::prepare(std::shared_ptr<const DispatchPlan> plan) {
-  for (std::size_t site = sites_.size(); site < plan->sites().size(); ++site) {
-    open_site(plan->sites()[site]);
-    if (is_running_ && sites_[site].queue != nullptr) scope_.spawn(keep(site));
+  for (std::size_t site = 0; site < plan->sites().size(); ++site) {
+    if (sites_.contains(site)) continue;
+    LocalSite& opened = open_site(site, plan->sites()[site]);
+    if (is_running_ && !is_stopping_) start(opened);
   }
 }
 
 // What waits elsewhere than it would now is sent on; what is in flight ends under the old plan, and
 // is sent on when it comes back.
 void ShardDispatcher::adopt(std::shared_ptr<const DispatchPlan> plan) {
-  SLUICE_ASSERT(sites_.size() >= plan->sites().size(), "prepare() opened the sites of the plan");
   plan_ = std::move(plan);
   owner_by_queue_.clear();
-  for (std::size_t site = 0; site < sites_.size(); ++site) {
-    if (!plan_->is_used(site)) sites_[site].delivery->retire();
-    if (sites_[site].queue != nullptr) rehome(site);
+  for (auto& [number, local] : sites_) {
+    const std::size_t planned = local->is(SiteKind::exchange) ? local->planned.route : number;
+    if (!plan_->is_used(planned)) local->delivery->retire();
+    rehome(*local);
   }
   wake_homes();
 }
 
-void ShardDispatcher::rehome(std::size_t site) {
-  const Instant now = shard_.clock().now();
-  const auto goes_elsewhere = [this, site](const QueuedRecord& record) {
-    return owner_of(record.waiting.queue).site != site;
-  };
-  for (auto& [record, wait] : sites_[site].queue->take_out(goes_elsewhere, now)) {
+// What would not come here now goes where it would.
+void ShardDispatcher::rehome(LocalSite& local) {
+  const std::size_t here = local.number;
+  std::vector<SiteQueue::Taken> taken;
+  if (local.home != nullptr) {
+    const auto goes_elsewhere = [this, here](const QueuedRecord& record) {
+      return place_of(record.waiting.queue) != here;
+    };
+    taken = local.home->queue().take_out(goes_elsewhere, shard_.clock().now());
+  }
+  if (local.stage != nullptr) {
+    const auto goes_elsewhere = [this, here](const QueuedRecord& record) {
+      return owner_of(record.waiting.queue).site != here;
+    };
+    taken = local.stage->take_out(goes_elsewhere);
+  }
+  for (auto& [record, wait] : taken) {
     give_back(owner_of(record.waiting.queue).site, Returned{.record = record, .wait = wait});
   }
 }
 
-QueueOwner ShardDispatcher::owner_of(std::uint32_t queue) const {
+ShardDispatcher::KnownOwner& ShardDispatcher::known_owner_of(std::uint32_t queue) const {
   const auto known = owner_by_queue_.find(queue);
   if (known != owner_by_queue_.end()) return known->second;
   // Also of queues whose names the spool has forgotten: what lives is asked for again.
   if (owner_by_queue_.size() >= kOwnersKept) owner_by_queue_.clear();
-  return owner_by_queue_.emplace(queue, shared_->owner_of(queue, *plan_)).first->second;
+  const KnownOwner fresh{.owner = shared_->owner_of(queue, *plan_)};
+  return owner_by_queue_.emplace(queue, fresh).first->second;
+}
+
+std::size_t ShardDispatcher::place_of(std::uint32_t queue) const {
+  KnownOwner& known = known_owner_of(queue);
+  const std::size_t site = known.owner.site;
+  if (plan_->sites()[site].kind != SiteKind::mx_route) return site;
+  const Instant now = shard_.clock().now();
+  if (known.exchange_until <= now) {
+    const auto place = shared_->directory.place_of(site, domain_of(queue), now);
+    if (!place) return site;
+    known.exchange = place->site;
+    known.exchange_until = place->until;
+  }
+  return known.exchange;
+}
+
+std::string ShardDispatcher::domain_of(std::uint32_t queue) const {
+  const std::string name = shared_->spool.queue_name(queue);
+  return std::string(parse_queue_name(name).domain);
 }
 
 bool ShardDispatcher::is_held(std::uint32_t queue) const {
@@ -125,15 +136,11 @@ void ShardDispatcher::note_ended(const spool::WaitingEnvelope& ended) {
   }
 }
 
-void ShardDispatcher::give_back(std::size_t site, Returned returned) {
-  sites_[site].outgoing.push_back(returned);
-  post_soon(site);
-}
-
 void ShardDispatcher::submit(FreshEnvelope fresh) {
   shared_->live.fetch_add(1);
-  const std::size_t site = owner_of(fresh.waiting.queue).site;
-  if (fresh.body == nullptr || is_held(fresh.waiting.queue)) {
+  const std::size_t site = place_of(fresh.waiting.queue);
+  LocalSite* const its = local(site);
+  if (its == nullptr || fresh.body == nullptr || is_held(fresh.waiting.queue)) {
     return give_back(site, Returned{.record = {.waiting = fresh.waiting}, .wait = Duration(0)});
   }
   LoadedEnvelope loaded{.waiting = fresh.waiting,
@@ -146,170 +153,112 @@ void ShardDispatcher::submit(FreshEnvelope fresh) {
   for (std::size_t i = 0; i < loaded.recipients.size(); ++i) {
     loaded.pending.push_back(static_cast<std::uint16_t>(i));
   }
-  delivery(site).submit(std::move(loaded));
+  its->delivery->submit(std::move(loaded));
 }
 
-template <class Act>
-void ShardDispatcher::tell(std::size_t shard, Act act) {
-  if (shard == shard_.id().value()) return act(*this);
-  Shard& target = shared_->shards.at(ShardId(static_cast<std::uint16_t>(shard)));
-  shard_.outbox_to(target.mailbox())
-      .send([shared = shared_, shard, act = std::move(act)]() mutable {
-        if (ShardDispatcher* dispatcher = shared->dispatchers[shard]) act(*dispatcher);
-      });
+// Towards the site's home. A site that has been forgotten has its mail looked up anew.
+void ShardDispatcher::give_back(std::size_t site, Returned returned) {
+  LocalSite* its = local(site);
+  if (its == nullptr) its = local(owner_of(returned.record.waiting.queue).site);
+  SLUICE_ASSERT(its != nullptr, "the sites of the plan stay");
+  its->outgoing.push_back(returned);
+  post_soon(*its);
+}
+
+// What has to wait goes to where its domain is looked up when its time has come.
+void ShardDispatcher::give_back_from(const LocalSite& local, Returned returned) {
+  const bool is_retried = local.is(SiteKind::exchange) && returned.wait > Duration(0);
+  give_back(is_retried ? local.planned.route : local.number, returned);
 }
 
 // What gathers during one turn of the loop goes to the home as one letter.
-void ShardDispatcher::post_soon(std::size_t site) {
-  if (std::exchange(sites_[site].is_posting, true)) return;
-  scope_.spawn(post(site));
+void ShardDispatcher::post_soon(LocalSite& local) {
+  if (std::exchange(local.is_posting, true)) return;
+  local.tasks.spawn(post(local));
 }
 
-Task<void> ShardDispatcher::post(std::size_t site) {
+Task<void> ShardDispatcher::post(LocalSite& local) {
   co_await yield(shard_);
-  LocalSite& local = sites_[site];
   local.is_posting = false;
-  const std::size_t home = local.planned.site->home().value();
   auto returned = std::exchange(local.outgoing, {});
   const std::uint32_t wanted = std::exchange(local.wanted, 0);
+  if (local.is(SiteKind::mx_route)) {
+    post_to_stages(local, std::move(returned));
+    co_return;
+  }
+  const std::size_t home = local.planned.site->home().value();
   const std::size_t here = shard_.id().value();
-  tell(home, [site, here, wanted, returned = std::move(returned)](ShardDispatcher& there) {
-    if (!returned.empty()) there.queue(site, returned);
-    if (wanted > 0) there.want(site, here, wanted);
-  });
+  tell(home,
+       [site = local.number, here, wanted, returned = std::move(returned)](ShardDispatcher& there) {
+         if (!returned.empty()) there.queue(site, returned);
+         if (wanted > 0) there.want(site, here, wanted);
+       });
 }
 
-void ShardDispatcher::queue(std::size_t site, const std::vector<Returned>& returned) {
-  const Instant now = shard_.clock().now();
+// Each domain has a home of its own.
+void ShardDispatcher::post_to_stages(LocalSite& local, std::vector<Returned> returned) {
+  std::map<std::size_t, std::vector<Returned>> by_home;
   for (const Returned& one : returned) {
-    const std::size_t goes_to = owner_of(one.record.waiting.queue).site;
-    if (goes_to == site) {
-      sites_[site].queue->push(one.record, now, one.wait);
-    } else {
-      give_back(goes_to, one);  // a reload has changed its route
-    }
+    by_home[owner_of(one.record.waiting.queue).domain_home.value()].push_back(one);
   }
-  sites_[site].changed->notify_all();
-}
-
-void ShardDispatcher::want(std::size_t site, std::size_t shard, std::uint32_t count) {
-  sites_[site].queue->want(shard, count);
-  sites_[site].changed->notify_all();
-}
-
-void ShardDispatcher::wake_homes() {
-  for (LocalSite& site : sites_) {
-    if (site.changed != nullptr) site.changed->notify_all();
-  }
-}
-
-// The task of a home queue: grants what is ready, sleeps until something is due.
-Task<void> ShardDispatcher::keep(std::size_t site) {
-  while (!is_stopping_) {
-    if (!is_held_) serve(site);
-    const Deadline deadline = time_to_serve(site);
-    auto woken = co_await sites_[site].changed->wait(deadline);
-    if (!woken && woken.error().code() == ErrorCode::cancelled) co_return;
-  }
-}
-
-Deadline ShardDispatcher::time_to_serve(std::size_t site) const {
-  if (is_held_) return Deadline::never();  // release() wakes the task
-  const Instant now = shard_.clock().now();
-  Instant next = std::min(sites_[site].queue->next(now), now + kQueueCheck);
-  const Instant backoff = sites_[site].planned.site->backoff_until(now);
-  if (sites_[site].queue->has_ready()) next = std::min(next, backoff);
-  const bool may_expire = sites_[site].queue->has_ready() || sites_[site].queue->has_parked();
-  if (may_expire) next = std::min(next, now + kExpiryCheck);
-  return Deadline::at(std::max(next, now + std::chrono::milliseconds(1)));
-}
-
-// Whether hosts are in backoff is the shards' matter: who has a connection open sends over it, and
-// who has none asks for nothing.
-void ShardDispatcher::serve(std::size_t site) {
-  LocalSite& local = sites_[site];
-  Site& shared_site = *local.planned.site;
-  const Instant now = shard_.clock().now();
-  const WallTime wall = shard_.clock().wall();
-  expire(site, local.queue->advance(now, wall));
-  if (local.expiry_checked_at + kExpiryCheck <= now) {  // it looks at all that waits
-    local.expiry_checked_at = now;
-    expire(site, local.queue->take_expired(wall));
-  }
-  grant(site);
-  if (!local.queue->has_ready()) return stop_waiting(site);
-  // The flag first, then the question: whoever frees a slot after this sees the flag.
-  shared_site.home_waits.store(true);
-  for (std::size_t shard = 0; shard < shared_->shards.size(); ++shard) {
-    tell(shard, [site](ShardDispatcher& there) { there.delivery(site).offer_room(); });
-  }
-}
-
-// To the shards that asked, each in its turn the first.
-void ShardDispatcher::grant(std::size_t site) {
-  LocalSite& local = sites_[site];
-  const std::size_t shards = shared_->shards.size();
-  const std::size_t first = std::exchange(local.next_shard, (local.next_shard + 1) % shards);
-  for (std::size_t i = 0; i < shards && local.queue->has_ready(); ++i) {
-    const std::size_t shard = (first + i) % shards;
-    Granted granted = local.queue->grant(shard, shard_.clock().now(), shard_.clock().wall());
-    expire(site, granted.expired);
-    if (granted.envelopes.empty()) continue;
-    tell(shard, [site, envelopes = std::move(granted.envelopes)](ShardDispatcher& there) {
-      there.delivery(site).take(envelopes);
+  for (auto& [home, theirs] : by_home) {
+    tell(home, [site = local.number, some = std::move(theirs)](ShardDispatcher& there) {
+      there.queue(site, some);
     });
   }
 }
 
-// Nothing is ready: fresh envelopes may go out at once again, and no shard has asked for anything.
-void ShardDispatcher::stop_waiting(std::size_t site) {
-  if (!sites_[site].planned.site->home_waits.exchange(false)) return;
-  sites_[site].queue->forget_wants();
-  for (std::size_t shard = 0; shard < shared_->shards.size(); ++shard) {
-    tell(shard, [site](ShardDispatcher& there) { there.delivery(site).forget_wants(); });
+void ShardDispatcher::queue(std::size_t site, const std::vector<Returned>& returned) {
+  LocalSite* const its = local(site);
+  if (is_stopping_) return;  // it waits in the spool, for the next start
+  for (const Returned& one : returned) {
+    const std::uint32_t queue = one.record.waiting.queue;
+    if (its != nullptr && its->stage != nullptr && owner_of(queue).site == site) {
+      its->stage->push(one.record, one.wait);
+    } else if (its != nullptr && its->home != nullptr && place_of(queue) == site) {
+      its->home->push(one.record, one.wait);
+    } else {
+      give_back(owner_of(queue).site, one);  // a reload or DNS has changed where it goes
+    }
   }
+  if (its != nullptr && its->home != nullptr) its->home->wake();
 }
 
-void ShardDispatcher::expire(std::size_t site, const std::vector<QueuedRecord>& expired) {
-  for (const QueuedRecord& record : expired) delivery(site).expire(record.waiting);
+void ShardDispatcher::want(std::size_t site, std::size_t shard, std::uint32_t count) {
+  LocalSite* const its = local(site);
+  if (its != nullptr && its->home != nullptr) its->home->want(shard, count);
+}
+
+void ShardDispatcher::wake_homes() {
+  for (auto& [number, local] : sites_) {
+    if (local->home != nullptr) local->home->wake();
+  }
 }
 
 Task<void> ShardDispatcher::run() {
   is_running_ = true;
-  for (std::size_t site = 0; site < sites_.size(); ++site) {
-    if (sites_[site].queue != nullptr) scope_.spawn(keep(site));
-  }
+  for (auto& [number, local] : sites_) start(*local);
+  scope_.spawn(close_idle_sites());
   while (!is_stopping_) {
     auto woken = co_await stopped_.wait(Deadline::never());
     if (!woken) break;
   }
   is_stopping_ = true;
-  for (LocalSite& site : sites_) site.delivery->stop();
-  kept_.clear();
-  TaskScope cutting(shard_.run_queue());
-  cutting.spawn([](ShardDispatcher& self) -> Task<void> {
-    while (!self.stop_deadline_.has_passed(self.shard_.clock().now())) {
-      const Deadline deadline = self.stop_deadline_;
-      auto woken = co_await self.stopped_.wait(deadline);
-      if (!woken && woken.error().code() == ErrorCode::cancelled) co_return;
-    }
-    for (LocalSite& site : self.sites_) site.delivery->cut();
-  }(*this));
-  for (LocalSite& site : sites_) co_await site.delivery->join();
-  co_await cutting.close();
-  co_await scope_.close();
+  co_await close_all();
 }
 
 void ShardDispatcher::release() {
   is_held_ = false;
-  wake_homes();
+  for (auto& [number, local] : sites_) {
+    if (local->home != nullptr) local->home->set_held(false);
+    if (local->stage != nullptr) local->stage->set_held(false);
+  }
 }
 
 void ShardDispatcher::release_tenants() {
-  for (LocalSite& site : sites_) {
-    if (site.queue != nullptr) site.queue->release_parked(shard_.clock().now());
+  for (auto& [number, local] : sites_) {
+    if (local->home != nullptr) local->home->release_parked();
   }
-  wake_homes();
 }
 
 void ShardDispatcher::stop(Deadline deadline) {

@@ -1,38 +1,28 @@
-// ShardDispatcher: a shard's part of dispatching. shard_dispatcher.cc decides what goes out and
-// what waits; dispatch_rows.cc shows it.
+// ShardDispatcher: a shard's part of dispatching. shard_dispatcher.cc decides where each envelope
+// goes and carries it there; local_sites.cc keeps what the shard has of each site; dispatch_rows.cc
+// shows it.
 //
-// It sends what its own sessions accepted, keeps the queues of the sites whose home it is, and
-// talks by letter to the dispatchers of the other shards.
+// It sends what its own sessions accepted, keeps the queues of the sites whose home it is, looks up
+// the hosts of the domains whose home it is, and talks by letter to the dispatchers of the other
+// shards.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "core/event.h"
+#include "core/resolver.h"
 #include "core/task_scope.h"
 #include "relay/delivery_metrics.h"
+#include "relay/exchange_resolver.h"
 #include "relay/kept_envelopes.h"
+#include "relay/local_site.h"
 #include "relay/shared_dispatch.h"
-#include "relay/site_delivery.h"
-#include "relay/site_queue.h"
 
 namespace sluice::relay {
-
-// What one shard keeps of one site.
-struct LocalSite {
-  PlannedSite planned;
-  std::unique_ptr<SiteDelivery> delivery;
-  std::unique_ptr<SiteQueue> queue;  // on the home shard only
-  std::unique_ptr<Event> changed;    // the queue changed; on the home shard only
-  std::vector<Returned> outgoing;    // to the home, one letter a turn
-  std::uint32_t wanted = 0;          // likewise
-  bool is_posting = false;
-  std::size_t next_shard = 0;  // granted first, in turns
-  Instant expiry_checked_at = Instant(0);
-};
 
 class ShardDispatcher final : public Dispatcher {
  public:
@@ -58,36 +48,59 @@ class ShardDispatcher final : public Dispatcher {
 
   void wake_homes();
 
-  SiteDelivery& delivery(std::size_t site) { return *sites_[site].delivery; }
-
  private:
-  void open_site(PlannedSite planned);
-  void rehome(std::size_t site);
-  QueueOwner owner_of(std::uint32_t queue) const;
+  // A queue's owner, and for how long its mail goes to which site where DNS says so.
+  struct KnownOwner {
+    QueueOwner owner;
+    std::size_t exchange = kUnroutedSite;
+    Instant exchange_until{0};
+  };
+
+  // Where an envelope of the queue goes now: a site whose hosts are known, or that of its route.
+  std::size_t place_of(std::uint32_t queue) const;
+  const QueueOwner& owner_of(std::uint32_t queue) const { return known_owner_of(queue).owner; }
+  KnownOwner& known_owner_of(std::uint32_t queue) const;
   bool is_held(std::uint32_t queue) const;
+  std::string domain_of(std::uint32_t queue) const;
   void note_ended(const spool::WaitingEnvelope& ended);
   void give_back(std::size_t site, Returned returned);
-  void post_soon(std::size_t site);
-  Task<void> post(std::size_t site);
-  Task<void> keep(std::size_t site);
-  Deadline time_to_serve(std::size_t site) const;
-  void serve(std::size_t site);
-  void grant(std::size_t site);
-  void stop_waiting(std::size_t site);
-  void expire(std::size_t site, const std::vector<QueuedRecord>& expired);
+  void give_back_from(const LocalSite& local, Returned returned);
+  void post_soon(LocalSite& local);
+  Task<void> post(LocalSite& local);
+  void post_to_stages(LocalSite& local, std::vector<Returned> returned);
+  void rehome(LocalSite& local);
   template <class Act>
   void tell(std::size_t shard, Act act);
+
+  // Null: it has been forgotten, or the shard stops.
+  LocalSite* local(std::size_t site);
+  LocalSite& open_site(std::size_t number, PlannedSite planned);
+  PoolParts pool_parts(const PlannedSite& planned);
+  std::unique_ptr<SiteHome> make_home(LocalSite& local);
+  std::unique_ptr<MxStage> make_stage(LocalSite& local);
+  void start(LocalSite& local);
+  Task<void> close_idle_sites();
+  Task<void> close_site(std::unique_ptr<LocalSite> local);
+  Task<void> close_all();
+
   template <class Visit>
   void visit_all(Visit&& visit) const;
   template <class Visit>
-  bool visit_site(std::size_t site, Visit& visit) const;
+  bool visit_site(const LocalSite& local, Visit& visit) const;
+  template <class Visit>
+  bool visit_home(const LocalSite& local, Visit& visit) const;
+  template <class Visit>
+  bool visit_stage(const LocalSite& local, Visit& visit) const;
 
   std::shared_ptr<SharedDispatch> shared_;
   Shard& shard_;
   DeliveryMetrics metrics_;
+  DnsMetrics dns_metrics_;
+  std::unique_ptr<Resolver> resolver_;
+  ExchangeResolver exchanges_;
   std::shared_ptr<const DispatchPlan> plan_;
-  std::deque<LocalSite> sites_;  // by number; grows by reloads, while tasks refer to what is there
-  mutable std::unordered_map<std::uint32_t, QueueOwner> owner_by_queue_;  // what was asked before
+  std::map<std::size_t, std::unique_ptr<LocalSite>> sites_;               // by number
+  mutable std::unordered_map<std::uint32_t, KnownOwner> owner_by_queue_;  // what was asked before
   KeptEnvelopes kept_;
   Event stopped_;
   Deadline stop_deadline_ = Deadline::never();
@@ -96,5 +109,16 @@ class ShardDispatcher final : public Dispatcher {
   bool is_stopping_ = false;
   TaskScope scope_;
 };
+
+// Runs act(dispatcher) on that shard: at once when it is this one.
+template <class Act>
+void ShardDispatcher::tell(std::size_t shard, Act act) {
+  if (shard == shard_.id().value()) return act(*this);
+  Shard& target = shared_->shards.at(ShardId(static_cast<std::uint16_t>(shard)));
+  shard_.outbox_to(target.mailbox())
+      .send([shared = shared_, shard, act = std::move(act)]() mutable {
+        if (ShardDispatcher* dispatcher = shared->dispatchers[shard]) act(*dispatcher);
+      });
+}
 
 }  // namespace sluice::relay

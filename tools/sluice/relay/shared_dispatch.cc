@@ -1,6 +1,8 @@
 #include "relay/shared_dispatch.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -33,6 +35,8 @@ SharedDispatch::SharedDispatch(std::shared_ptr<const DispatchPlan> plan, const P
       start(delivery_start),
       node_connections(plan->config().limits.outgoing_connections),
       resolver(shards),
+      directory(shards.size()),
+      ours(plan->config(), machine_addresses()),
       dispatchers(shards.size(), nullptr),
       plan_(std::move(plan)) {}
 
@@ -60,12 +64,15 @@ QueueOwner SharedDispatch::owner_of(std::uint32_t queue, const DispatchPlan& pla
   const std::string text = spool.queue_name(queue);
   const QueueName name = parse_queue_name(text);
   Tenant* const tenant = name.tenant.empty() ? nullptr : &tenants.tenant(name.tenant);
-  return {.site = plan.site_of(name.domain), .tenant = tenant};
+  const std::size_t home = std::hash<std::string_view>()(name.domain) % shards.size();
+  return {.site = plan.site_of(name.domain),
+          .tenant = tenant,
+          .domain_home = ShardId(static_cast<std::uint16_t>(home))};
 }
 
 void SharedDispatch::recover(std::vector<spool::WaitingEnvelope> envelopes) {
   const auto plan = this->plan();
-  std::vector<std::vector<Returned>> by_site(plan->sites().size());
+  std::map<std::pair<std::size_t, ShardId>, std::vector<Returned>> by_home;
   std::unordered_map<std::uint32_t, QueueOwner> owners;
   const WallTime now = Clock().wall();
   for (spool::WaitingEnvelope& waiting : envelopes) {
@@ -77,12 +84,16 @@ void SharedDispatch::recover(std::vector<spool::WaitingEnvelope> envelopes) {
       owner = owners.emplace(waiting.queue, owner_of(waiting.queue, *plan)).first;
     }
     if (Tenant* const tenant = owner->second.tenant) tenant->usage.queued.add(1, waiting.size);
-    by_site[owner->second.site].push_back(Returned{.record = {.waiting = waiting}, .wait = wait});
+    const std::size_t site = owner->second.site;
+    const PlannedSite& planned = plan->sites()[site];
+    const bool is_by_domain = planned.kind == SiteKind::mx_route;
+    const ShardId home = is_by_domain ? owner->second.domain_home : planned.site->home();
+    by_home[{site, home}].push_back(Returned{.record = {.waiting = waiting}, .wait = wait});
   }
-  for (std::size_t site = 0; site < by_site.size(); ++site) {
-    if (by_site[site].empty()) continue;
-    const ShardId home = plan->sites()[site].site->home();
-    shards.post(home, [self = shared_from_this(), home, site, returned = std::move(by_site[site])] {
+  for (auto& [place, some] : by_home) {
+    const std::size_t site = place.first;
+    const ShardId home = place.second;
+    shards.post(home, [self = shared_from_this(), home, site, returned = std::move(some)] {
       if (ShardDispatcher* dispatcher = self->dispatchers[home.value()]) {
         dispatcher->queue(site, returned);
       }

@@ -7,9 +7,12 @@
 #include <mutex>
 #include <vector>
 
+#include "core/dns_cache.h"
 #include "relay/dispatch_plan.h"
 #include "relay/dispatcher.h"
 #include "relay/host_resolver.h"
+#include "relay/own_endpoints.h"
+#include "relay/site_directory.h"
 #include "relay/tenant.h"
 
 namespace sluice::relay {
@@ -18,8 +21,9 @@ class ShardDispatcher;
 
 // Where the envelopes of a queue go, and whose they are.
 struct QueueOwner {
-  std::size_t site;
-  Tenant* tenant;  // null: nobody's
+  std::size_t site;     // of their route
+  Tenant* tenant;       // null: nobody's
+  ShardId domain_home;  // where the hosts of their domain are looked up
 };
 
 class SharedDispatch final : public DispatcherGroup,
@@ -42,7 +46,10 @@ class SharedDispatch final : public DispatcherGroup,
   TenantRegistry& tenants;
   DeliveryStart start;
   LimitCell node_connections;
-  HostResolver resolver;
+  HostResolver resolver;  // of smart hosts
+  DnsCache dns;
+  SiteDirectory directory;
+  const OwnEndpoints ours;
   std::atomic<std::int64_t> live{0};  // envelopes that have not ended
   // Each is touched on its own shard only; null before open() and after the end.
   std::vector<ShardDispatcher*> dispatchers;

@@ -1,5 +1,6 @@
-// Site: what every shard shares about one route: its limit of connections, the state of its smart
-// hosts, and whether envelopes wait at its home.
+// Site: what every shard shares about one set of hosts, the smart hosts of a route or the hosts
+// that DNS names for some domains: the limit of connections, the state of each host, and whether
+// envelopes wait at the home.
 //
 // The cell of connections is the one thing on the hot path: an atomic counter. Host states change
 // when a connection opens, first serves or fails, under a mutex. It opens nothing and waits for
@@ -58,12 +59,26 @@ inline constexpr Duration kTlsRetry = std::chrono::days(3);
 // One connection at a time leaves a second-choice host to look whether a better one is back.
 inline constexpr Duration kBetterHostPatience = std::chrono::seconds(10);
 
+// When each host has failed so many times, the site is left alone as a whole: ever longer, and one
+// connection at a time looks whether it is back.
+inline constexpr unsigned kRoundsToSiteBackoff = 5;
+inline constexpr Duration kSiteRetryFirst = std::chrono::minutes(1);
+inline constexpr Duration kSiteRetryMax = std::chrono::minutes(30);
+
+// A host and its place: the lower rank is used first, equal ones are chosen from at random.
+struct SiteHost {
+  SmartHost address;
+  std::size_t rank;
+
+  friend bool operator==(const SiteHost&, const SiteHost&) = default;
+};
+
 class Site {
  public:
-  Site(std::string name, std::vector<SmartHost> hosts, std::uint32_t connections, ShardId home)
-      : connections_(connections), name_(std::move(name)), home_(home) {
-    for (SmartHost& host : hosts) hosts_.push_back(Host{.address = std::move(host), .reason = {}});
-  }
+  // Of smart hosts, in their order. They are the operator's own: each is tried every minute.
+  Site(std::string name, std::vector<SmartHost> hosts, std::uint32_t connections, ShardId home);
+  // Of hosts that DNS names.
+  Site(std::string name, std::vector<SiteHost> hosts, std::uint32_t connections, ShardId home);
 
   const std::string& name() const { return name_; }
   ShardId home() const { return home_; }
@@ -71,9 +86,9 @@ class Site {
   LimitCell& connections() { return connections_; }
   const SmartHost& host(std::size_t index) const { return hosts_[index].address; }
 
-  // The first host that may be tried now. One that has failed is given to one caller at a time, who
-  // says within `patience` how it went.
-  std::optional<std::size_t> choose_host(Instant now, Duration patience);
+  // The best host that may be tried now, by `chance` among equals. One that has failed is given to
+  // one caller at a time, who says within `patience` how it went.
+  std::optional<std::size_t> choose_host(Instant now, Duration patience, std::uint64_t chance);
 
   // It took a connection: everybody may try it. It answered for a message: it works.
   void note_opened(std::size_t host);
@@ -90,6 +105,8 @@ class Site {
 
   // Far_future() when some host may be tried now; else when the first may be again.
   Instant backoff_until(Instant now) const;
+  // Whether some host has a lower rank than this one.
+  bool has_better(std::size_t host) const;
   // Whether a connection to this host should end in favour of a better one: always while that one
   // works; one connection at a time while it is due for a probe.
   bool should_leave(std::size_t host, Instant now);
@@ -102,18 +119,27 @@ class Site {
  private:
   struct Host {
     SmartHost address;
-    std::string reason;  // of its last failure
+    std::size_t rank = 0;
+    std::string reason = {};  // of its last failure
     Instant retry_at{0};
     Instant tls_retry_at{0};
     Instant probe_leaves_at{0};  // no connection is given up for a probe before
     Duration backoff{0};         // 0: it works, as far as is known
     bool is_down = false;
+    bool has_failed_in_round = false;
   };
+  void count_failure(Host& failed, Instant now);
+  bool is_left_alone() const { return backs_off_ && rounds_ >= kRoundsToSiteBackoff; }
+
   LimitCell connections_;
   std::string name_;
   ShardId home_;
-  mutable std::mutex mutex_;
+  bool backs_off_ = false;    // as a whole
+  mutable std::mutex mutex_;  // guards what follows
   std::vector<Host> hosts_;
+  unsigned rounds_ = 0;  // in which every host failed, since one worked
+  Duration backoff_{0};  // of the whole
+  Instant retry_at_{0};  // likewise
 };
 
 }  // namespace sluice::relay

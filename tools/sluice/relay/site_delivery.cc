@@ -67,6 +67,14 @@ void SiteDelivery::offer_room() {
 
 void SiteDelivery::expire(spool::WaitingEnvelope waiting) { scope_.spawn(end_expired(waiting)); }
 
+void SiteDelivery::fail(spool::WaitingEnvelope waiting, smtp::Reply reply) {
+  scope_.spawn(end_failed(waiting, std::move(reply)));
+}
+
+bool SiteDelivery::is_idle() const {
+  return pool_.empty() && loaded_.empty() && lone_.empty() && loading_ == 0 && scope_.size() == 0;
+}
+
 // Gives every free slot its envelope; opens a connection where some are left.
 void SiteDelivery::pump() {
   if (!is_stopping_) pump_lone();
@@ -183,6 +191,28 @@ Task<void> SiteDelivery::end_expired(spool::WaitingEnvelope waiting) {
   Outcome outcome = expiry_of(loaded->waiting, std::move(loaded->pending));
   const QueuedRecord ended{.waiting = loaded->waiting};
   co_await record(std::move(outcome), ended);
+}
+
+Task<void> SiteDelivery::end_failed(spool::WaitingEnvelope waiting, smtp::Reply reply) {
+  InFlight::Entry entry(in_flight_, waiting);
+  auto loaded = co_await load_envelope(shard_, parts_.spool, waiting, spool::ReadBody::no);
+  if (!loaded) {
+    give_back_unread(loaded.error(), QueuedRecord{.waiting = waiting});
+    co_return;
+  }
+  AttemptResult attempt{.key = waiting.key,
+                        .recipients = {},
+                        .counts = AttemptCounts::no,
+                        .route = parts_.pool.site.name()};
+  for (const std::uint16_t position : loaded->pending) {
+    attempt.recipients.push_back(RecipientAttempt{.position = position,
+                                                  .recipient = loaded->recipients[position],
+                                                  .outcome = RecipientOutcome::failed,
+                                                  .reply = reply,
+                                                  .stage = smtp::ReplyStage::routing});
+  }
+  const spool::WaitingEnvelope left = loaded->waiting;
+  co_await settle(std::move(attempt), left);
 }
 
 Task<void> SiteDelivery::settle(AttemptResult attempt, spool::WaitingEnvelope waiting) {

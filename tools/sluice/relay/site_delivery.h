@@ -54,6 +54,11 @@ class SiteDelivery {
 
   // The envelope's time ran out: its recipients are told so.
   void expire(spool::WaitingEnvelope waiting);
+  // No host takes its mail: each recipient fails with that reply, which is ours.
+  void fail(spool::WaitingEnvelope waiting, smtp::Reply reply);
+
+  // Nothing is here, and no connection is kept.
+  bool is_idle() const;
 
   // The site is not used any more: what was not begun goes back to its home.
   void retire();
@@ -86,6 +91,7 @@ class SiteDelivery {
   Task<void> attempt(LoadedEnvelope envelope, PooledConnection& connection);
   Task<void> load(QueuedRecord record);
   Task<void> end_expired(spool::WaitingEnvelope waiting);
+  Task<void> end_failed(spool::WaitingEnvelope waiting, smtp::Reply reply);
   Task<void> settle(AttemptResult attempt, spool::WaitingEnvelope waiting);
   Task<void> record_ended(AttemptResult& attempt, spool::WaitingEnvelope& waiting);
   Task<void> store(spool::EnvelopeOutcome outcome);
