@@ -102,6 +102,12 @@ struct ClientSession::State {
   void settle();
 
   bool is_usable() const { return is_open && !is_finished && !is_quitting; }
+  unsigned messages_left() const {
+    const std::uint32_t peer_max = opening.extensions().mail_max;
+    std::uint32_t most = settings.messages_max != 0 ? settings.messages_max : UINT32_MAX;
+    if (peer_max != 0) most = std::min(most, peer_max);
+    return most > messages ? most - messages : 0;
+  }
   std::size_t in_flight() const { return preparing + writer.queued() + ledger.open_transactions(); }
 
   Shard& shard;
@@ -116,9 +122,10 @@ struct ClientSession::State {
 
   std::function<void()> finished_callback;
   std::string failure;
-  std::size_t preparing = 0;  // calls of send() that wait for the first part of their body
-  ResumePoint prepared;       // close() waits for them
-  unsigned running = 0;       // of writer and reader
+  std::size_t preparing = 0;   // calls of send() that wait for the first part of their body
+  ResumePoint prepared;        // close() waits for them
+  std::uint32_t messages = 0;  // begun
+  unsigned running = 0;        // of writer and reader
   bool is_open = false;
   bool is_finished = false;
   bool is_quitting = false;
@@ -239,8 +246,10 @@ const PeerExtensions& ClientSession::extensions() const { return state_->opening
 unsigned ClientSession::free_slots() const {
   const unsigned taken = in_flight();
   const unsigned depth = is_usable() ? state_->writer.depth() : 0;
-  return depth > taken ? depth - taken : 0;
+  return depth > taken ? std::min(depth - taken, state_->messages_left()) : 0;
 }
+
+bool ClientSession::is_used_up() const { return state_->messages_left() == 0; }
 
 unsigned ClientSession::in_flight() const { return static_cast<unsigned>(state_->in_flight()); }
 
@@ -253,6 +262,10 @@ Task<TransactionResult> ClientSession::send(OutgoingMessage message) {
     co_return cannot_send(std::move(*refusal));
   }
   if (!is_usable()) co_return unsent(TransactionEnd::not_attempted, state.failure);
+  if (is_used_up()) {
+    co_return unsent(TransactionEnd::not_attempted, "the connection has had all its messages");
+  }
+  ++state.messages;
 
   // The first part is fetched before the first command: while it comes, others are sent.
   ++state.preparing;

@@ -77,9 +77,9 @@ class ClientSession {
 
   const PeerExtensions& extensions() const;
 
-  // Messages that may be handed to send() now without waiting. 0 once the session is finished. It
-  // is 1 at most until one whole transaction succeeded, then up to pipeline_depth; without CHUNKING
-  // up to kDataDepthMax, without PIPELINING 1.
+  // Messages that may be handed to send() now without waiting. 0 once the session is finished or
+  // has had its messages. It is 1 at most until one whole transaction succeeded, then up to
+  // pipeline_depth; without CHUNKING up to kDataDepthMax, without PIPELINING 1.
   unsigned free_slots() const;
   unsigned in_flight() const;
 
@@ -87,6 +87,9 @@ class ClientSession {
   // earlier calls returned, up to free_slots(). Always answers, also when the task that awaits it
   // is cancelled: close() is what ends it early. The reply texts are cut to kVerdictTextBytesMax.
   Task<TransactionResult> send(OutgoingMessage message);
+
+  // It has had as many messages as the settings or the peer's LIMITS (RFC 9422 §4.1) allow.
+  bool is_used_up() const;
 
   // False after QUIT, 421, an error, or a peer that closed.
   bool is_usable() const;

@@ -34,7 +34,9 @@ struct ClientLogin {
 struct ClientSettings {
   std::string hostname = {};  // EHLO
   ClientTimeouts timeouts = {};
-  unsigned pipeline_depth = 8;  // messages in a flight, at most
+  unsigned pipeline_depth = 8;     // messages in a flight, at most
+  bool is_depth_grown = false;     // not at once: one more with each message that went well
+  std::uint32_t messages_max = 0;  // of a connection; 0: as many as the peer allows
   StartTls starttls = StartTls::none;
   std::optional<ClientLogin> login = {};  // over TLS only: whoever sets it sees to that
 };

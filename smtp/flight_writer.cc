@@ -68,8 +68,11 @@ unsigned FlightWriter::depth() const {
   // RFC 3030 §2 demands RSET behind a failed BDAT and describes BDAT behind collected replies.
   // Sending ahead of them is our departure, with RSET before each message, and only where one whole
   // transaction of this connection has succeeded.
-  if (!extensions_.pipelining || !ledger_.has_succeeded()) return 1;
-  return extensions_.chunking ? depth_max_ : std::min(depth_max_, kDataDepthMax);
+  const std::size_t successes = ledger_.successes();
+  if (!extensions_.pipelining || successes == 0) return 1;
+  const unsigned most = extensions_.chunking ? depth_max_ : std::min(depth_max_, kDataDepthMax);
+  if (!settings_.is_depth_grown) return most;
+  return static_cast<unsigned>(std::min<std::size_t>(most, successes));
 }
 
 bool FlightWriter::may_begin() const {

@@ -26,6 +26,19 @@ std::uint64_t parse_size_max(std::string_view argument) {
   return is_readable ? size_max : 0;
 }
 
+// RFC 9422 §3: NAME=VALUE, of at most six digits. RCPTDOMAINMAX bounds the domains of a message's
+// recipients, of which an envelope has one.
+void apply_limit(std::string_view limit, PeerExtensions& extensions) {
+  constexpr std::uint32_t kLimitMax = 999'999;
+  const std::string_view name = take_until(limit, '=');
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), value);
+  const bool is_readable = error == std::errc() && end == limit.data() + limit.size();
+  if (!is_readable || value == 0 || value > kLimitMax) return;
+  if (equal_ignoring_case(name, "MAILMAX")) extensions.mail_max = value;
+  if (equal_ignoring_case(name, "RCPTMAX")) extensions.recipients_max = value;
+}
+
 void apply_line(std::string_view line, PeerExtensions& extensions) {
   const auto extension = extension_of(take_until(line, ' '));
   if (!extension) return;
@@ -51,7 +64,9 @@ void apply_line(std::string_view line, PeerExtensions& extensions) {
       break;
     case Extension::enhanced_status_codes:  // read where they stand, offered or not
     case Extension::dsn:
-    case Extension::limits:  // of no use to delivery, which asks for nothing
+      break;
+    case Extension::limits:
+      while (!line.empty()) apply_limit(take_until(line, ' '), extensions);
       break;
     case Extension::size:
       extensions.size = true;

@@ -14,8 +14,10 @@ struct PeerExtensions {
   bool starttls = false;        // RFC 3207
   bool auth_plain = false;      // RFC 4954, and its mechanisms
   bool auth_login = false;
-  bool size = false;           // RFC 1870
-  std::uint64_t size_max = 0;  // of a message, in bytes; 0: no limit told
+  bool size = false;                 // RFC 1870
+  std::uint64_t size_max = 0;        // of a message, in bytes; 0: no limit told
+  std::uint32_t mail_max = 0;        // RFC 9422: messages of a connection; 0: no limit told
+  std::uint32_t recipients_max = 0;  // likewise: recipients of a message
 };
 
 // Reads the text of a positive reply to EHLO: lines separated by '\n', of which the first is the

@@ -220,7 +220,7 @@ Result<void> TransactionLedger::apply_end(Transaction& transaction, Reply reply)
     transaction.is_contradictory_ = transaction.is_decided();
     if (transaction.is_contradictory_ || is_early) return contradiction(CommandKind::end, reply);
     transaction.decision_ = {.reply = std::move(reply), .stage = ReplyStage::final};
-    has_succeeded_ = true;
+    ++successes_;
     return {};
   }
   const ReplyStage stage = is_early ? ReplyStage::body : ReplyStage::final;

@@ -125,7 +125,7 @@ class TransactionLedger {
 
   // The next message starts with RSET, unless the peer is known to hold no transaction.
   bool needs_reset() const { return !open_.empty() || !is_clean_; }
-  bool has_succeeded() const { return has_succeeded_; }     // one whole transaction
+  std::size_t successes() const { return successes_; }      // whole transactions
   bool is_poisoned() const { return is_poisoned_; }         // a RSET was refused
   bool is_closing() const { return closing_.has_value(); }  // 421
   const Reply& closing_reply() const { return closing_->reply; }
@@ -154,7 +154,7 @@ class TransactionLedger {
   std::uint64_t answered_ = 0;
   std::optional<TransactionResult::Verdict> closing_;
   bool is_clean_ = true;  // nothing was begun, or the last message begun was accepted
-  bool has_succeeded_ = false;
+  std::size_t successes_ = 0;
   bool is_poisoned_ = false;
   bool is_quit_answered_ = false;
 };

@@ -40,7 +40,7 @@ inline constexpr std::size_t kEnvelopesPerMessageMax = 1000;
 inline constexpr std::size_t kRecipientsPerEnvelopeMax = 1000;
 inline constexpr std::size_t kMetadataBytesMax = 512 * 1024;
 inline constexpr std::size_t kAttemptReplyBytesMax = 512;
-inline constexpr std::size_t kAttemptsKept = 4;
+inline constexpr std::size_t kAttemptsKept = 10;
 
 struct SpoolSettings {
   std::string directory;

@@ -222,6 +222,60 @@ def test_an_exchange_that_moves_takes_the_mail_that_waited_for_the_old_one(world
     assert len(host.messages) == 3
 
 
+def test_the_limits_of_a_host_are_kept(world):
+    host = world.host(2, extensions=("PIPELINING", "8BITMIME", "CHUNKING", "LIMITS MAILMAX=3 RCPTMAX=2"))
+    relaying = world.relay(["a MX 10 mx", "mx A 127.0.0.2"], connections=2)
+    submit(relaying, "a.test", count=20)
+    with Wire(relaying.port) as wire:
+        wire.hello()
+        assert wire.submit(GOOD, recipients=[f"r{number}@a.test" for number in range(7)]).code == 250
+    wait_for(relaying.is_empty, "delivery")
+    assert len(recipients(host)) == 27
+    assert max(len(message.recipients) for message in host.messages) == 2
+    for session in host.sessions:
+        assert len([command for command in session.commands if command.startswith("MAIL")]) <= 3
+
+
+def test_depth_grows_where_dns_names_the_host_and_a_throttling_reply_ends_it(world):
+    throttled = []
+
+    def answer(argument, session):
+        if len(throttled) == 0 and "slow" in argument:
+            throttled.append(argument)
+            return "450 4.7.1 slow down"
+        return None
+
+    host = world.host(2, answers={"RCPT": answer})
+    relaying = world.relay(["a MX 10 mx", "mx A 127.0.0.2"], connections=1, retry="1s")
+    submit(relaying, "a.test", count=60)
+    with Wire(relaying.port) as wire:
+        wire.hello()
+        assert wire.submit(GOOD, recipients=["slow@a.test"]).code == 250
+    wait_for(relaying.is_empty, "delivery")
+    assert len(host.messages) == 61 and len(throttled) == 1
+
+
+def test_a_black_hole_costs_few_attempts_and_disturbs_nobody(world, clocks):
+    """Thousands for a site that answers nothing: attempts per hour stay below a constant, none is used up."""
+    good = world.host(2)
+    relaying = world.relay(
+        ["hole MX 10 mx.hole", "mx.hole A 127.0.0.9", "a MX 10 mx", "mx A 127.0.0.2"],
+        environment=clocks.environment, expire="100h")
+    submit(relaying, "hole.test", count=2000)
+    wait_for(lambda: any("refused" in row["detail"] for row in rows(relaying)), "a refused connection")
+    hours, tries = 6, []
+    for _ in range(hours * 12):
+        clocks.pass_time(300)
+        submit(relaying, "a.test")
+        wait_for(lambda: relaying.queued() == 2000, "delivery of the others")
+        tries.append(relaying.log().count(" connection_failed "))
+    assert len(good.messages) == hours * 12
+    # Five rounds, then a minute that doubles up to half an hour.
+    assert tries[-1] <= 20 and tries[-1] - tries[-13] <= 3
+    listed = json.loads(relaying.command("queue", "list", "--domain", "hole.test", "--limit", "3", "--json").stdout)
+    assert [row["attempts"] for row in listed["envelopes"]] == [0, 0, 0]
+
+
 def test_ipv6_and_ipv4_are_tried_in_the_order_that_is_preferred(world, server):
     v4 = world.host(2)
     v6 = server(host="::1", port=world.port, family=socket.AF_INET6)

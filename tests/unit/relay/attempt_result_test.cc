@@ -50,7 +50,6 @@ TEST_P(JudgedAnswer, MeansWhatItsCodeSays) {
   EXPECT_EQ(attempt.recipients[0].outcome, GetParam().outcome);
   EXPECT_EQ(attempt.recipients[0].is_next_transaction, GetParam().is_next_transaction);
   EXPECT_EQ(attempt.counts, GetParam().counts);
-  EXPECT_EQ(attempt.is_throttled, GetParam().reply.code == 421);
   EXPECT_EQ(is_served(attempt), GetParam().reply.code != 421);
   EXPECT_FALSE(attempt.is_broken);
 }
@@ -84,6 +83,26 @@ INSTANTIATE_TEST_SUITE_P(
                    kYes, false},
         AnswerCase{"closing", reply_of(421), ReplyStage::mail, kDeferred, kYes, false}),
     [](const auto& row) { return std::string(row.param.name); });
+
+TEST(Judge, KnowsTheRepliesOfAHostThatTakesNoMoreForNow) {
+  const auto is_throttled = [](int code, smtp::EnhancedStatus enhanced) {
+    smtp::TransactionResult result;
+    result.end = TransactionEnd::answered;
+    result.recipients.push_back(
+        {.reply = reply_of(code, enhanced), .stage = ReplyStage::recipient});
+    AttemptResult attempt = attempt_for(1);
+    judge(result, attempt);
+    return attempt.is_throttled;
+  };
+  EXPECT_TRUE(is_throttled(421, {}));
+  EXPECT_TRUE(is_throttled(450, {4, 7, 1}));
+  EXPECT_TRUE(is_throttled(451, {4, 4, 5}));
+  EXPECT_TRUE(is_throttled(452, {4, 3, 2}));
+  EXPECT_FALSE(is_throttled(450, {4, 2, 1}));
+  EXPECT_FALSE(is_throttled(451, {}));
+  EXPECT_FALSE(is_throttled(550, {5, 7, 1}));
+  EXPECT_FALSE(is_throttled(250, {2, 1, 5}));
+}
 
 struct EndCase {
   const char* name;

@@ -228,7 +228,7 @@ TEST(Site, ComesBackAtOnceWhenAHostServes) {
   site.note_opened(host);
   site.note_success(host);
   EXPECT_EQ(site.backoff_until(now), Instant::far_future());
-  site.note_failure(host, now, "timed out");
+  now = fail_for(site, 1, now);
   EXPECT_LE(site.backoff_until(now), now + kHostRetryMax);
 }
 

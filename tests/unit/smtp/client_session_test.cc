@@ -351,6 +351,37 @@ TEST_P(ClientMode, NeverSendsABodyThatIsNotAsLongAsItSaid) {
   }
 }
 
+TEST_F(ClientSessionTest, GrowsItsDepthByOneWithEachMessageWhereItIsToldTo) {
+  settings_.is_depth_grown = true;
+  add_numbered(4);
+  run();
+  EXPECT_EQ(in_flight_most_, 2U);  // after the third there is none left to send beside two others
+  mails_.clear();
+  server_ = ScriptedServer();
+  add_numbered(100);
+  run();
+  EXPECT_EQ(in_flight_most_, settings_.pipeline_depth);
+  EXPECT_EQ(server_.messages.size(), 100U);
+}
+
+TEST_F(ClientSessionTest, HasNoMoreMessagesThanTheSettingsAllow) {
+  settings_.messages_max = 3;
+  add_numbered(5);
+  run();
+  EXPECT_EQ(server_.messages.size(), 3U);
+  EXPECT_EQ(end(2), TransactionEnd::answered);
+  EXPECT_EQ(end(3), TransactionEnd::not_attempted);
+}
+
+TEST_F(ClientSessionTest, HasNoMoreMessagesThanThePeersLimit) {
+  settings_.messages_max = 4;
+  server_.extensions.push_back("LIMITS MAILMAX=2 RCPTMAX=50");
+  add_numbered(3);
+  run();
+  EXPECT_EQ(server_.messages.size(), 2U);
+  EXPECT_EQ(end(2), TransactionEnd::not_attempted);
+}
+
 TEST_F(ClientSessionTest, LimitsItsDepthForGood) {
   add_numbered(6);
   int ends = 0;

@@ -48,5 +48,16 @@ INSTANTIATE_TEST_SUITE_P(Lines, PeerSize,
                                          SizeCase{"too_large", "SIZE 99999999999999999999", 0}),
                          [](const auto& info) { return info.param.name; });
 
+TEST(PeerLimits, AreReadWhereTheyAreNumbers) {
+  const auto peer = parse_peer_extensions("mx\nLIMITS MAILMAX=100 rcptmax=20 RCPTDOMAINMAX=1 X=y");
+  EXPECT_EQ(peer.mail_max, 100U);
+  EXPECT_EQ(peer.recipients_max, 20U);
+  const auto odd = parse_peer_extensions("mx\nLIMITS MAILMAX=0 RCPTMAX=1000000");
+  EXPECT_EQ(odd.mail_max, 0U);
+  EXPECT_EQ(odd.recipients_max, 0U);
+  EXPECT_EQ(parse_peer_extensions("mx\nLIMITS MAILMAX MAILMAX= =5 MAILMAX=-1").mail_max, 0U);
+  EXPECT_EQ(parse_peer_extensions("mx\nLIMITS RCPTMAX=999999").recipients_max, 999'999U);
+}
+
 }  // namespace
 }  // namespace sluice::smtp

@@ -27,6 +27,16 @@ bool is_lockout(const TransactionResult::Verdict& verdict) {
          (code == 530 || code == 534 || code == 535 || code == 538);
 }
 
+// What hosts say who take no more for now: 421, or a 4xx whose code is about policy (X.7.x, RFC
+// 3463 §3.8), congestion (X.4.5) or a system that accepts nothing at the moment (X.3.2).
+bool is_throttling(const smtp::Reply& reply) {
+  if (reply.code == kClosingCode) return true;
+  if (!reply.is_transient() || !reply.enhanced.is_present()) return false;
+  const auto& code = reply.enhanced;
+  return code.subject == 7 || (code.subject == 4 && code.detail == 5) ||
+         (code.subject == 3 && code.detail == 2);
+}
+
 RecipientOutcome outcome_of(const smtp::Reply& reply) {
   if (reply.is_completion()) return RecipientOutcome::delivered;
   return reply.is_permanent() ? RecipientOutcome::failed : RecipientOutcome::deferred;
@@ -74,7 +84,7 @@ void judge(const TransactionResult& result, AttemptResult& attempt) {
                          result.end != TransactionEnd::body_failed &&
                          !recipient.is_next_transaction;
     if (is_used) attempt.counts = AttemptCounts::yes;
-    if (recipient.reply.code == kClosingCode) attempt.is_throttled = true;
+    if (is_throttling(recipient.reply)) attempt.is_throttled = true;
   }
   attempt.is_broken = result.end == TransactionEnd::unknown ||
                       result.end == TransactionEnd::ambiguous ||

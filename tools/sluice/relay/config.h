@@ -129,6 +129,7 @@ struct DeliverySettings {
   tls::Version tls_min_version = tls::Version::tls_1_2;
   std::uint32_t connections = 20;  // per route, on the whole node
   std::uint32_t pipeline_depth = 8;
+  std::uint32_t messages_per_connection = 0;  // 0: no limit but the peer's
   TimeoutSettings timeouts;
 
   friend bool operator==(const DeliverySettings&, const DeliverySettings&) = default;

@@ -289,7 +289,11 @@ constexpr auto kDeliveryKeys = std::tuple{
         "Connections at a time, on the whole node, to the hosts of a route, and without "
         "smart_hosts to each set of hosts that DNS names; unless the route says otherwise."),
     key("pipeline_depth", &DeliverySettings::pipeline_depth, range(1, 64),
-        "Messages sent ahead of their replies on one connection, at most."),
+        "Messages sent ahead of their replies on one connection, at most. To hosts that DNS names "
+        "it "
+        "begins at 1 and grows with each message that goes well."),
+    key("messages_per_connection", &DeliverySettings::messages_per_connection, range(0, 1'000'000),
+        "Messages after which a connection is closed; 0: as many as the host's LIMITS allow."),
     table("timeouts", &DeliverySettings::timeouts, kTimeoutKeys,
           "How long the relay waits for a peer (RFC 5321 4.5.3.2)."),
     not_available("dane", "mta_sts"),

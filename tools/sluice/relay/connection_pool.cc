@@ -191,6 +191,7 @@ Task<void> ConnectionPool::serve(PooledConnection& connection) {
     const Instant now = parts_.shard.clock().now();
     if (connection.attempts > 0) used = now;
     if (now - used >= idle) break;
+    if (session.is_used_up() && connection.attempts == 0) break;
     if (has_better && parts_.site.should_leave(connection.host, now)) break;
     const Duration patience = has_better ? std::min(idle, kBetterHostCheck) : idle;
     const Deadline deadline = Deadline::in(parts_.shard.clock(), patience);

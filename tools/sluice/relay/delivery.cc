@@ -105,7 +105,9 @@ Task<AttemptResult> deliver_some(Shard& shard, spool::Spool& spool, smtp::Client
   SLUICE_ASSERT(!envelope.pending.empty(), "somebody is to get it");
   const Instant start = shard.clock().now();
   std::vector<std::uint16_t>& left = envelope.pending;
-  const std::size_t count = std::min(envelope.recipients_at_once, left.size());
+  std::size_t count = std::min(envelope.recipients_at_once, left.size());
+  const std::size_t peer_max = session.extensions().recipients_max;
+  if (peer_max != 0) count = std::min(count, peer_max);
   AttemptResult part{.key = envelope.waiting.key, .recipients = {}, .counts = AttemptCounts::no};
   EnvelopeBody body(shard, spool, envelope);
   smtp::OutgoingMessage message{.reverse_path = envelope.message->reverse_path,

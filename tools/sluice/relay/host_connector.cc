@@ -120,7 +120,9 @@ smtp::ClientSettings HostConnector::settings_for(Security security) const {
                                              .command = timeouts.command,
                                              .data = timeouts.data,
                                              .final = timeouts.final},
-                                .pipeline_depth = parts_.config.delivery.pipeline_depth};
+                                .pipeline_depth = parts_.config.delivery.pipeline_depth,
+                                .is_depth_grown = parts_.site.is_found_by_dns(),
+                                .messages_max = parts_.config.delivery.messages_per_connection};
   if (security == Security::clear) return settings;
   switch (parts_.security.tls) {
     case TransportTls::none:

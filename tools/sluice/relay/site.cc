@@ -1,6 +1,7 @@
 #include "relay/site.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/assert.h"
 
@@ -15,7 +16,7 @@ Site::Site(std::string name, std::vector<SmartHost> hosts, std::uint32_t connect
 }
 
 Site::Site(std::string name, std::vector<SiteHost> hosts, std::uint32_t connections, ShardId home)
-    : connections_(connections), name_(std::move(name)), home_(home), backs_off_(true) {
+    : connections_(connections), name_(std::move(name)), home_(home), is_found_by_dns_(true) {
   for (SiteHost& host : hosts) {
     hosts_.push_back(Host{.address = std::move(host.address), .rank = host.rank});
   }
@@ -35,7 +36,10 @@ std::optional<std::size_t> Site::choose_host(Instant now, Duration patience, std
   std::uint64_t skipped = chance % equals;
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     if (hosts_[i].retry_at > now || hosts_[i].rank != rank || skipped-- > 0) continue;
-    if (hosts_[i].is_down) hosts_[i].retry_at = now + patience;
+    if (hosts_[i].is_down) {
+      hosts_[i].is_probed = true;
+      hosts_[i].retry_at = now + patience;
+    }
     if (is_left_alone()) retry_at_ = now + patience;
     return i;
   }
@@ -47,6 +51,7 @@ void Site::note_opened(std::size_t host) {
   const std::lock_guard lock(mutex_);
   SLUICE_ASSERT(host < hosts_.size(), "a host of this site");
   hosts_[host].is_down = false;
+  hosts_[host].is_probed = false;
   hosts_[host].retry_at = Instant(0);
   retry_at_ = Instant(0);
 }
@@ -68,8 +73,9 @@ void Site::note_failure(std::size_t host, Instant now, std::string reason) {
   Host& failed = hosts_[host];
   failed.reason = std::move(reason);
   // Connections that were opened together fail together: that counts once.
-  const bool is_known =
-      failed.is_down && failed.retry_at > now && failed.retry_at <= now + failed.backoff;
+  const bool is_probe = std::exchange(failed.is_probed, false);
+  const bool is_known = !is_probe && failed.is_down && failed.retry_at > now &&
+                        failed.retry_at <= now + failed.backoff;
   if (is_known) return;
   failed.is_down = true;
   failed.backoff = std::clamp(failed.backoff * 2, kHostRetryFirst, kHostRetryMax);

@@ -83,6 +83,7 @@ class Site {
   const std::string& name() const { return name_; }
   ShardId home() const { return home_; }
   bool has_hosts() const { return !hosts_.empty(); }
+  bool is_found_by_dns() const { return is_found_by_dns_; }
   LimitCell& connections() { return connections_; }
   const SmartHost& host(std::size_t index) const { return hosts_[index].address; }
 
@@ -126,16 +127,17 @@ class Site {
     Instant probe_leaves_at{0};  // no connection is given up for a probe before
     Duration backoff{0};         // 0: it works, as far as is known
     bool is_down = false;
+    bool is_probed = false;  // since it was given to one caller
     bool has_failed_in_round = false;
   };
   void count_failure(Host& failed, Instant now);
-  bool is_left_alone() const { return backs_off_ && rounds_ >= kRoundsToSiteBackoff; }
+  bool is_left_alone() const { return is_found_by_dns_ && rounds_ >= kRoundsToSiteBackoff; }
 
   LimitCell connections_;
   std::string name_;
   ShardId home_;
-  bool backs_off_ = false;    // as a whole
-  mutable std::mutex mutex_;  // guards what follows
+  bool is_found_by_dns_ = false;  // and backs off as a whole
+  mutable std::mutex mutex_;      // guards what follows
   std::vector<Host> hosts_;
   unsigned rounds_ = 0;  // in which every host failed, since one worked
   Duration backoff_{0};  // of the whole
