@@ -24,6 +24,7 @@
 #include "smtp/body_type.h"
 #include "smtp/client_opening.h"
 #include "smtp/client_settings.h"
+#include "smtp/dsn_parameters.h"
 #include "smtp/peer_extensions.h"
 #include "smtp/reply.h"
 #include "smtp/transaction_result.h"
@@ -55,6 +56,10 @@ class OutgoingBody {
 struct OutgoingMessage {
   std::string reverse_path;             // without brackets; empty: null
   std::vector<std::string> recipients;  // without brackets, at least one
+  // What the sender wants to hear, passed on to a peer that offers DSN: of each recipient, or
+  // empty.
+  std::vector<RecipientDsn> recipient_dsn = {};
+  MessageDsn dsn = {};
   BodyType body_type = BodyType::seven_bit;
   OutgoingBody* body;  // outlives the call of send()
 };

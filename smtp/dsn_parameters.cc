@@ -86,4 +86,27 @@ std::expected<std::string, Reply> parse_original_recipient(std::string_view valu
   return std::string(value);
 }
 
+std::string mail_parameters(const MessageDsn& dsn) {
+  std::string text;
+  if (dsn.content == ReturnContent::full) text += " RET=FULL";
+  if (dsn.content == ReturnContent::headers) text += " RET=HDRS";
+  if (!dsn.envelope_id.empty()) text += " ENVID=" + dsn.envelope_id;
+  return text;
+}
+
+std::string recipient_parameters(const RecipientDsn& dsn) {
+  std::string notify;
+  const auto add = [&](Notify one, std::string_view name) {
+    if (!has(dsn.notify, one)) return;
+    notify += notify.empty() ? " NOTIFY=" : ",";
+    notify += name;
+  };
+  add(Notify::never, "NEVER");
+  add(Notify::success, "SUCCESS");
+  add(Notify::failure, "FAILURE");
+  add(Notify::delay, "DELAY");
+  if (dsn.original_recipient.empty()) return notify;
+  return notify + " ORCPT=" + dsn.original_recipient;
+}
+
 }  // namespace sluice::smtp

@@ -58,6 +58,10 @@ std::expected<std::string, Reply> parse_envelope_id(std::string_view value);
 std::expected<Notify, Reply> parse_notify(std::string_view value);
 std::expected<std::string, Reply> parse_original_recipient(std::string_view value);
 
+// As they stand behind MAIL and RCPT, each with a space before it; empty when nothing is asked.
+std::string mail_parameters(const MessageDsn& dsn);
+std::string recipient_parameters(const RecipientDsn& dsn);
+
 // RFC 3461 §4: "+" and two upper-case hexadecimal digits stand for a byte; "+" and "=" never stand
 // for themselves.
 bool is_xtext(std::string_view text);

@@ -331,7 +331,9 @@ void FlightWriter::append_command(PendingMessage& message, CommandKind kind,
     case CommandKind::recipient:
       gather_.append("RCPT TO:<");
       gather_.append(message.message().recipients[recipient]);
-      gather_.append(">\r\n");
+      gather_.append(">");
+      append_recipient_dsn(message, recipient);
+      gather_.append("\r\n");
       break;
     case CommandKind::data:
       gather_.append("DATA\r\n");
@@ -350,7 +352,14 @@ void FlightWriter::append_mail(const PendingMessage& message) {
   if (extensions_.size) gather_.append(fmt::format(" SIZE={}", message.body_bytes()));
   // RFC 6152 §3: said only where it was offered; without it send() does not come this far.
   if (message.message().body_type == BodyType::eight_bit_mime) gather_.append(" BODY=8BITMIME");
+  if (extensions_.dsn) gather_.append(mail_parameters(message.message().dsn));
   gather_.append("\r\n");
+}
+
+// RFC 3461 §5.2.2: passed on as they came.
+void FlightWriter::append_recipient_dsn(const PendingMessage& message, std::size_t recipient) {
+  const auto& wishes = message.message().recipient_dsn;
+  if (extensions_.dsn && !wishes.empty()) gather_.append(recipient_parameters(wishes[recipient]));
 }
 
 // RFC 3030 §2: one chunk, whose size is known before its bytes are there.

@@ -85,6 +85,7 @@ class FlightWriter {
   PendingMessage& begin_pipelined();
   void append_command(PendingMessage& message, CommandKind kind, std::size_t recipient);
   void append_mail(const PendingMessage& message);
+  void append_recipient_dsn(const PendingMessage& message, std::size_t recipient);
   void append_bdat(PendingMessage& message);
   void complete(PendingMessage& message);
   void complete_started();

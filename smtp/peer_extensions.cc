@@ -63,7 +63,9 @@ void apply_line(std::string_view line, PeerExtensions& extensions) {
       }
       break;
     case Extension::enhanced_status_codes:  // read where they stand, offered or not
+      break;
     case Extension::dsn:
+      extensions.dsn = true;
       break;
     case Extension::limits:
       while (!line.empty()) apply_limit(take_until(line, ' '), extensions);

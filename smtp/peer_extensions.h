@@ -11,6 +11,7 @@ struct PeerExtensions {
   bool pipelining = false;      // RFC 2920
   bool chunking = false;        // RFC 3030
   bool eight_bit_mime = false;  // RFC 6152
+  bool dsn = false;             // RFC 3461
   bool starttls = false;        // RFC 3207
   bool auth_plain = false;      // RFC 4954, and its mechanisms
   bool auth_login = false;

@@ -135,7 +135,8 @@ Result<void> Batch::store_records(const AcceptRequest& message, const EntryLocat
     if (auto stored = transaction_->put(Table::envelopes, key.view(), value.view()); !stored)
       return stored;
     state_.census.add(record);
-    accounting_.received += record.recipients;
+    (message.origin == Origin::received ? accounting_.received : accounting_.generated) +=
+        record.recipients;
     accounting_.queued += record.recipients;
   }
   for (const LedgerEntry& entry : message.ledger) {

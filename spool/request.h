@@ -61,6 +61,7 @@ struct AcceptRequest final : AwaitedRequest<void> {
   std::uint64_t body_bytes = 0;
   std::uint16_t body_parts = 0;
   std::vector<LedgerEntry> ledger;
+  Origin origin = Origin::received;
 };
 struct LedgerRequest final : AwaitedRequest<void> {
   LedgerRequest(Shard& shard, Waiter& waiter, LedgerEntry set)

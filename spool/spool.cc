@@ -185,6 +185,7 @@ std::unique_ptr<AcceptRequest> DirectorySpool::make_request(Shard& shard,
   request->metadata = std::move(message.metadata);
   request->envelopes = std::move(message.envelopes);
   request->ledger = std::move(message.ledger);
+  request->origin = message.origin;
   return request;
 }
 

@@ -77,12 +77,16 @@ class IncomingBody {
 // Who may use the reserved part of the spool: the last of the map and of the disk.
 enum class Space : std::uint8_t { ordinary, reserved };
 
+// Where a message comes from: a client, or the relay itself.
+enum class Origin : std::uint8_t { received, generated };
+
 struct NewMessage {
   MessageId id;
   std::string metadata;  // opaque, shared by the envelopes: reverse-path, trace header
   std::vector<NewEnvelope> envelopes;
   std::unique_ptr<IncomingBody> body;
   std::vector<LedgerEntry> ledger = {};  // added to its counters, by the same commit
+  Origin origin = Origin::received;      // as which its recipients are counted
 };
 
 struct AcceptedMessage {

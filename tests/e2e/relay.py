@@ -35,6 +35,8 @@ disk_free = "{disk_free}"
 connections = {connections}
 pipeline_depth = {depth}
 {delivery}
+[dsn]
+{dsn}
 [admin]
 socket = "{directory}/control.sock"
 {admin}
@@ -59,7 +61,7 @@ def unverified():
 
 class Relay:
     def __init__(self, directory, routes, *, shards=2, retry="1s", expire="1h", connections=4, depth=8,
-                 top="", listener="", limits="", disk_free="1MB", admin="", delivery="", environment=None, arguments=(),
+                 top="", listener="", limits="", disk_free="1MB", admin="", delivery="", dsn="failure = false", environment=None, arguments=(),
                  process_limits=None):
         self.directory = Path(directory)
         self.port = free_port()
@@ -67,7 +69,7 @@ class Relay:
         self.settings = dict(
             directory=directory, routes=routes, retry=retry, expire=expire, connections=connections,
             depth=depth, top=top, listener=listener, limits=limits, disk_free=disk_free,
-            admin=admin, delivery=delivery, port=self.port)
+            admin=admin, delivery=delivery, dsn=dsn, port=self.port)
         self.environment = environment
         self.process_limits = process_limits  # run in the new process
         self.arguments = arguments  # more of `sluice serve`

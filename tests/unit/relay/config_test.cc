@@ -138,7 +138,7 @@ TEST(ReadConfig, TheControlSocketIsBesideTheSpool) {
 TEST(ReadConfig, BulkAlwaysHasASchedule) {
   const auto [config, problems] = read_more("[[retry]]\nclass = \"transactional\"\n");
   EXPECT_THAT(problems, ElementsAre());
-  ASSERT_EQ(config.retries.size(), 2U);
+  ASSERT_EQ(config.retries.size(), 3U);
   EXPECT_EQ(config.retries[0].klass, MessageClass::bulk);
   EXPECT_EQ(config.retries[1].expire, hours(72));
 }
@@ -214,7 +214,7 @@ INSTANTIATE_TEST_SUITE_P(
         RuleCase{"retry_twice", "[[retry]]\n[[retry]]\nclass = \"bulk\"\n",
                  "f:7:9: retry[1].class: found \"bulk\" twice, first in retry[0]"},
         RuleCase{"retry_of_own_class", "[[retry]]\nclass = \"news\"\n",
-                 "found \"news\", expected \"bulk\" or \"transactional\""},
+                 "found \"news\", expected \"bulk\", \"transactional\" or \"dsn\""},
         RuleCase{"socket_path_too_long",
                  "[admin]\nsocket = "
                  "\"/0123456789012345678901234567890123456789012345678901234567890123456789012345"

@@ -166,7 +166,7 @@ std::string machine_name() {
 void lower_case(std::string& text) { std::ranges::transform(text, text.begin(), smtp::to_lower); }
 
 RetrySettings default_retry(MessageClass klass) {
-  if (klass == MessageClass::bulk) return {};
+  if (klass == MessageClass::bulk || klass == MessageClass::dsn) return {.klass = klass};
   return {.klass = klass,
           .first = std::chrono::minutes(1),
           .factor = 1.5,

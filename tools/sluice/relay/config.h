@@ -107,6 +107,12 @@ struct LimitSettings {
   std::uint32_t outgoing_connections = 20000;
 };
 
+// Notifications to senders (RFC 3461).
+struct DsnSettings {
+  bool failure = true;
+  Rate rate = {.amount = 10'000, .period = std::chrono::hours(1), .max_burst = {}};
+};
+
 struct TimeoutSettings {  // RFC 5321 §4.5.3.2
   Duration connect = std::chrono::seconds(30);
   Duration greeting = std::chrono::minutes(5);
@@ -196,6 +202,7 @@ struct RelayConfig {
   LimitSettings limits;
   DnsSettings dns;
   DeliverySettings delivery;
+  DsnSettings dsn;
   AdminSettings admin;
 };
 

@@ -299,6 +299,17 @@ constexpr auto kDeliveryKeys = std::tuple{
     not_available("dane", "mta_sts"),
 };
 
+constexpr auto kDsnKeys = std::tuple{
+    key("failure", &DsnSettings::failure,
+        "Whether senders are told by mail when a recipient fails or expires, and of success where "
+        "they ask for it (RFC 3461). They may ask for less."),
+    key("rate", &DsnSettings::rate,
+        "Notifications to one reverse-path, counted from the first: beyond it they are left out, "
+        "and logged. Against floods for somebody whose address was forged.")
+        .at_restart(),
+    not_available("delay", "delay_after"),
+};
+
 constexpr auto kAuthenticationKeys = std::tuple{
     key("hashing_share", &AuthenticationSettings::hashing_share, range(1, 100),
         "Percent of the machine's processor time that checking password hashes may take; beyond "
@@ -388,8 +399,9 @@ constexpr auto kRelayKeys = std::tuple{
     table("limits", &RelayConfig::limits, kLimitKeys, "What the relay takes at most."),
     table("dns", &RelayConfig::dns, kDnsKeys, "How the domain name system is asked."),
     table("delivery", &RelayConfig::delivery, kDeliveryKeys, "How mail is sent."),
+    table("dsn", &RelayConfig::dsn, kDsnKeys, "What senders are told of their mail."),
     table("admin", &RelayConfig::admin, kAdminKeys, "How the running relay is asked."),
-    not_available("class", "dsn", "source", "pool", "shaping", "warmup"),
+    not_available("class", "source", "pool", "shaping", "warmup"),
 };
 
 }  // namespace sluice::relay

@@ -22,6 +22,7 @@ void keep_fixed(const RelayConfig& running, RelayConfig& config) {
   config.user_file = running.user_file;
   config.authentication = running.authentication;
   config.admin = running.admin;
+  config.dsn.rate = running.dsn.rate;
   const NxDomain nxdomain = config.dns.nxdomain;
   config.dns = running.dns;
   config.dns.nxdomain = nxdomain;

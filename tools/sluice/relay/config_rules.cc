@@ -138,6 +138,10 @@ void Rules::check_tenants() {
       report(path + ".name", fmt::format("found {} twice, first in {}",
                                          quote_config_text(tenant.name), first->second));
     }
+    if (tenant.klass == MessageClass::dsn) {
+      report(path + ".class",
+             fmt::format("found \"dsn\", expected {}", list_names(kSubmittedClassNames)));
+    }
     const bool is_daily = tenant.quota && tenant.quota->period == kDay && !tenant.quota->max_burst;
     if (tenant.quota && !is_daily) {
       report(path + ".quota",

@@ -88,6 +88,7 @@ Task<Result<LoadedEnvelope>> load_envelope(Shard& shard, spool::Spool& spool,
   LoadedEnvelope loaded{.waiting = waiting,
                         .message = std::make_shared<const MessageMetadata>(std::move(message)),
                         .recipients = std::move(metadata.recipients),
+                        .dsn = std::move(metadata.dsn),
                         .pending = {},
                         .body_bytes = stored.body_bytes,
                         .body_parts = stored.body_parts,
@@ -112,11 +113,20 @@ Task<AttemptResult> deliver_some(Shard& shard, spool::Spool& spool, smtp::Client
   EnvelopeBody body(shard, spool, envelope);
   smtp::OutgoingMessage message{.reverse_path = envelope.message->reverse_path,
                                 .recipients = {},
+                                .recipient_dsn = {},
+                                .dsn = envelope.message->dsn,
                                 .body_type = envelope.message->body_type,
                                 .body = &body};
   for (std::size_t i = 0; i < count; ++i) {
     append_recipient(envelope, left[i], part);
     message.recipients.push_back(envelope.recipients[left[i]]);
+  }
+  for (const PositionedDsn& wish : envelope.dsn) {
+    const auto end = left.begin() + static_cast<std::ptrdiff_t>(count);
+    const auto at = std::find(left.begin(), end, wish.position);
+    if (at == end) continue;
+    message.recipient_dsn.resize(count);
+    message.recipient_dsn[static_cast<std::size_t>(at - left.begin())] = wish.dsn;
   }
   const auto result = co_await session.send(std::move(message));
   judge(result, part);

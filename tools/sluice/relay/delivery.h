@@ -21,6 +21,7 @@ struct LoadedEnvelope {
   spool::WaitingEnvelope waiting;
   std::shared_ptr<const MessageMetadata> message;
   std::vector<std::string> recipients;  // all, by position
+  std::vector<PositionedDsn> dsn = {};  // what the sender wants to hear of them
   std::vector<std::uint16_t> pending;   // positions
   std::uint64_t body_bytes = 0;
   std::uint32_t body_parts = 0;  // 0: `body` holds it

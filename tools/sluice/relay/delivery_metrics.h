@@ -30,6 +30,9 @@ struct DeliveryMetrics {
                                            "security=\"none\"")),
         logins_refused(registry.counter("sluice_delivery_logins_refused_total",
                                         "Times a next hop demanded another login or TLS.")),
+        dsn_sent(registry.counter("sluice_dsn_sent_total", "Notifications to senders.")),
+        dsn_suppressed(registry.counter("sluice_dsn_suppressed_total",
+                                        "Notifications left out because of dsn.rate.")),
         connections(registry.gauge("sluice_delivery_connections", "Connections that are open.")),
         in_flight(registry.gauge("sluice_delivery_envelopes_in_flight", "Envelopes being sent.")),
         attempt_seconds(registry.histogram("sluice_delivery_attempt_seconds",
@@ -45,6 +48,8 @@ struct DeliveryMetrics {
   Counter& connections_secured;
   Counter& connections_clear;
   Counter& logins_refused;
+  Counter& dsn_sent;
+  Counter& dsn_suppressed;
   Gauge& connections;
   Gauge& in_flight;
   Histogram& attempt_seconds;

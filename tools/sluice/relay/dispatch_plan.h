@@ -53,6 +53,7 @@ class DispatchPlan {
                                                           std::size_t shards);
 
   const RelayConfig& config() const { return *config_; }
+  const std::shared_ptr<const RelayConfig>& shared_config() const { return config_; }
   const std::vector<PlannedSite>& sites() const { return sites_; }
   std::size_t site_of(std::string_view domain) const;
   bool is_used(std::size_t site) const;

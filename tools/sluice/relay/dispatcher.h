@@ -37,6 +37,7 @@ struct FreshEnvelope {
   spool::WaitingEnvelope waiting;
   std::shared_ptr<const MessageMetadata> message;  // of all envelopes of the message
   std::vector<std::string> recipients;
+  std::vector<PositionedDsn> dsn = {};    // what the sender wants to hear of them
   std::shared_ptr<const ByteChain> body;  // null: read it back
 };
 

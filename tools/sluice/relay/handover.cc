@@ -41,6 +41,7 @@ Handover make_handover(spool::Spool& spool, HandoverFacts facts, std::vector<Rec
                                                             .next_attempt = facts.now,
                                                             .expiry = facts.expiry});
     handover.envelopes.back().recipients = std::move(metadata.recipients);
+    handover.envelopes.back().dsn = std::move(metadata.dsn);
   }
   handover.envelope_size = spool::envelope_size(handover.message);
   for (FreshEnvelope& envelope : handover.envelopes) envelope.waiting.size = handover.envelope_size;

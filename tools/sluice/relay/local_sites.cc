@@ -33,6 +33,7 @@ LocalSite& ShardDispatcher::open_site(std::size_t number, PlannedSite planned) {
       SiteDeliveryParts{.pool = pool_parts(local.planned),
                         .spool = shared_->spool,
                         .kept = kept_,
+                        .dsn = dsn_,
                         .give_back = [this, &local](Returned back) { give_back_from(local, back); },
                         .want =
                             [this, &local](std::uint32_t count) {

@@ -102,6 +102,7 @@ class ShardDispatcher final : public Dispatcher {
   std::map<std::size_t, std::unique_ptr<LocalSite>> sites_;               // by number
   mutable std::unordered_map<std::uint32_t, KnownOwner> owner_by_queue_;  // what was asked before
   KeptEnvelopes kept_;
+  DsnSender dsn_;
   Event stopped_;
   Deadline stop_deadline_ = Deadline::never();
   bool is_held_;

@@ -36,6 +36,7 @@ SharedDispatch::SharedDispatch(std::shared_ptr<const DispatchPlan> plan, const P
       node_connections(plan->config().limits.outgoing_connections),
       resolver(shards),
       directory(shards.size()),
+      dsn_limits(plan->config().dsn.rate),
       ours(plan->config(), machine_addresses()),
       dispatchers(shards.size(), nullptr),
       plan_(std::move(plan)) {}

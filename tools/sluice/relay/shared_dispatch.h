@@ -10,6 +10,7 @@
 #include "core/dns_cache.h"
 #include "relay/dispatch_plan.h"
 #include "relay/dispatcher.h"
+#include "relay/dsn_sender.h"
 #include "relay/host_resolver.h"
 #include "relay/own_endpoints.h"
 #include "relay/site_directory.h"
@@ -49,6 +50,7 @@ class SharedDispatch final : public DispatcherGroup,
   HostResolver resolver;  // of smart hosts
   DnsCache dns;
   SiteDirectory directory;
+  DsnLimits dsn_limits;
   const OwnEndpoints ours;
   std::atomic<std::int64_t> live{0};  // envelopes that have not ended
   // Each is touched on its own shard only; null before open() and after the end.

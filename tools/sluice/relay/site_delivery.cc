@@ -132,7 +132,7 @@ Task<void> SiteDelivery::attempt(LoadedEnvelope envelope, PooledConnection& conn
                        .tls = connection.tls};
   while (!envelope.pending.empty()) {
     // Outcomes of a transaction do not wait for the next one: a crash would send it all again.
-    co_await record_ended(result, envelope.waiting);
+    co_await record_ended(result, envelope, connection);
     auto part = co_await deliver_some(shard_, parts_.spool, *connection.session, envelope);
     if (is_served(part)) pool_.note_served(connection);
     merge(std::move(part), result);
@@ -141,7 +141,10 @@ Task<void> SiteDelivery::attempt(LoadedEnvelope envelope, PooledConnection& conn
   if (result.lockout.code != 0) pool_.retire_locked_out(connection, result.lockout);
   if (result.is_throttled) connection.session->limit_depth(1);
   entry.set_host(nullptr);
+  const DsnSender::Facts facts{.envelope = envelope,
+                               .peer_sends_dsn = connection.session->extensions().dsn};
   pool_.end_attempt(connection);
+  co_await parts_.dsn.report(facts, result);
   envelope.body.reset();
   const spool::WaitingEnvelope waiting = envelope.waiting;
   co_await settle(std::move(result), waiting);
@@ -188,6 +191,7 @@ Task<void> SiteDelivery::end_expired(spool::WaitingEnvelope waiting) {
     SLUICE_LOG(warning, "recipient_expired", {"id", id},
                {"recipient", loaded->recipients[position]}, {"attempts", waiting.attempts});
   }
+  co_await parts_.dsn.report_expired(*loaded, parts_.pool.site.trouble());
   Outcome outcome = expiry_of(loaded->waiting, std::move(loaded->pending));
   const QueuedRecord ended{.waiting = loaded->waiting};
   co_await record(std::move(outcome), ended);
@@ -211,6 +215,8 @@ Task<void> SiteDelivery::end_failed(spool::WaitingEnvelope waiting, smtp::Reply 
                                                   .reply = reply,
                                                   .stage = smtp::ReplyStage::routing});
   }
+  const DsnSender::Facts facts{.envelope = *loaded};
+  co_await parts_.dsn.report(facts, attempt);
   const spool::WaitingEnvelope left = loaded->waiting;
   co_await settle(std::move(attempt), left);
 }
@@ -223,9 +229,14 @@ Task<void> SiteDelivery::settle(AttemptResult attempt, spool::WaitingEnvelope wa
   co_await record(std::move(outcome), left);
 }
 
-Task<void> SiteDelivery::record_ended(AttemptResult& attempt, spool::WaitingEnvelope& waiting) {
+Task<void> SiteDelivery::record_ended(AttemptResult& attempt, LoadedEnvelope& envelope,
+                                      const PooledConnection& connection) {
   const AttemptResult ended = take_ended(attempt);
   if (ended.recipients.empty()) co_return;
+  spool::WaitingEnvelope& waiting = envelope.waiting;
+  const DsnSender::Facts facts{.envelope = envelope,
+                               .peer_sends_dsn = connection.session->extensions().dsn};
+  co_await parts_.dsn.report(facts, ended);
   log_attempt(ended, parts_.pool.metrics);
   Outcome outcome = outcome_of(ended, waiting, retry_of(waiting), shard_.clock().wall(), 0);
   const auto count = static_cast<std::uint16_t>(outcome.record.ended.size());

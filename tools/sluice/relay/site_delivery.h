@@ -15,6 +15,7 @@
 
 #include "relay/connection_pool.h"
 #include "relay/delivery.h"
+#include "relay/dsn_sender.h"
 #include "relay/in_flight.h"
 #include "relay/kept_envelopes.h"
 #include "relay/outcome.h"
@@ -33,6 +34,7 @@ struct SiteDeliveryParts {
   PoolParts pool;
   spool::Spool& spool;
   KeptEnvelopes& kept;                                          // of the shard
+  DsnSender& dsn;                                               // likewise
   std::function<void(Returned)> give_back;                      // to the home
   std::function<void(std::uint32_t)> want;                      // from the home
   std::function<void(const spool::WaitingEnvelope&)> on_ended;  // an envelope has ended
@@ -93,7 +95,8 @@ class SiteDelivery {
   Task<void> end_expired(spool::WaitingEnvelope waiting);
   Task<void> end_failed(spool::WaitingEnvelope waiting, smtp::Reply reply);
   Task<void> settle(AttemptResult attempt, spool::WaitingEnvelope waiting);
-  Task<void> record_ended(AttemptResult& attempt, spool::WaitingEnvelope& waiting);
+  Task<void> record_ended(AttemptResult& attempt, LoadedEnvelope& envelope,
+                          const PooledConnection& connection);
   Task<void> store(spool::EnvelopeOutcome outcome);
   Task<void> record(Outcome outcome, QueuedRecord left);
   void return_unsent();

@@ -89,7 +89,7 @@ void UserRules::check_classes(const UserSettings& user, const std::string& path)
   for (const std::string& klass : user.classes) {
     if (parse_message_class(klass)) continue;
     report(path + ".classes", fmt::format("found {}, expected {}", quote_config_text(klass),
-                                          list_names(kMessageClassNames)));
+                                          list_names(kSubmittedClassNames)));
   }
 }
 
