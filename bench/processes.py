@@ -34,7 +34,7 @@ connections_per_address = {clients}
 tls = "{tls}"
 {listener}
 [[route]]
-smart_hosts = ["127.0.0.1:{upstream}"]
+{smart_hosts}
 connections = {connections}
 [[retry]]
 class = "bulk"
@@ -135,12 +135,13 @@ class Process:
 class Relay:
     """sluice with a spool of its own."""
 
-    def __init__(self, workplace, upstream, connections=20, shards=0, clients=200, tls="none", listener="", more=""):
-        """`listener` and `more`: further lines of the listener, further tables."""
+    def __init__(self, workplace, upstream, connections=20, shards=0, clients=200, tls="none", listener="",
+                 smart_hosts='smart_hosts = ["127.0.0.1:{upstream}"]', more=""):
+        """`listener` and `more`: further lines of the listener; of [admin], and further tables."""
         self.directory = workplace.new_directory("relay")
         self.port = free_port()
         self.config = self.directory / "sluice.toml"
-        config = CONFIG + more
+        config = CONFIG.replace("{smart_hosts}", smart_hosts) + more
         if tls != "none":
             make_certificate(self.directory)
             config += CERTIFICATE

@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 
+from domain_scenario import domains
 from measurements import CONNECTIONS, DOMAINS, SIZES, rate_of
 from postfix_relay import PostfixRelay
 from processes import Relay, own_memory, raise_open_files, settled
@@ -228,4 +229,4 @@ def recipients_per_second(transfer):
 
 
 SCENARIOS = {scenario.__name__: scenario
-             for scenario in (throughput, distance, shards, buildup, latency, idle, recipients, encryption, logins)}
+             for scenario in (throughput, distance, domains, shards, buildup, latency, idle, recipients, encryption, logins)}

@@ -40,6 +40,11 @@ Task<Result<void>> SecurableStream::send(std::span<const std::string_view> piece
   return stream_->send(pieces, deadline);
 }
 
+ClientSession SecurableStream::session() const {
+  SLUICE_ASSERT(is_secured(), "there is a session after the handshake");
+  return tls_->session();
+}
+
 Task<void> SecurableStream::close() { return stream_->close(); }
 
 }  // namespace sluice::tls

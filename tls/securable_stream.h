@@ -33,6 +33,9 @@ class SecurableStream final : public Stream {
   Task<Result<ConnectionFacts>> secure(ClientRole role, Deadline deadline);
 
   bool is_secured() const { return tls_ != nullptr; }
+  // For a client that is secured: what a later connection can resume with. A server of TLS 1.3
+  // gives it some time after the handshake.
+  ClientSession session() const;
 
   std::string_view received() const override { return stream_->received(); }
   void consume(std::size_t bytes) override { stream_->consume(bytes); }

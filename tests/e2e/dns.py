@@ -1,4 +1,4 @@
-"""A domain name system of a test's own: nsd, which knows the zone test., behind unbound, which the relay asks."""
+"""A domain name system of a test's own: nsd, which knows one zone, behind unbound, which the relay asks."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ server:
 remote-control:
   control-enable: no
 zone:
-  name: "test"
+  name: "{name}"
   zonefile: "{zone}"
 """
 
@@ -50,7 +50,7 @@ server:
   do-not-query-localhost: no
   module-config: "{modules}"
   {anchor}
-  local-zone: "test." nodefault
+  local-zone: "{name}." nodefault
   cache-max-negative-ttl: 1
   num-threads: 1
   so-sndbuf: 0
@@ -58,14 +58,14 @@ server:
 remote-control:
   control-enable: no
 stub-zone:
-  name: "test."
+  name: "{name}."
   stub-addr: 127.0.0.1@{authority}
 """
 
-ZONE_HEAD = """$ORIGIN test.
+ZONE_HEAD = """$ORIGIN {name}.
 $TTL {ttl}
-@ SOA ns.test. hostmaster.test. {serial} 3600 600 86400 {ttl}
-@ NS ns.test.
+@ SOA ns hostmaster {serial} 3600 600 86400 {ttl}
+@ NS ns
 ns A 127.0.0.1
 """
 
@@ -84,9 +84,10 @@ def ask(port, name, kind=1):
 
 
 class Dns:
-    """`records` are lines of the zone test.: "a MX 10 mx.a", "mx.a A 127.0.0.2"."""
+    """`records` are lines of the zone: "a MX 10 mx.a", "mx.a A 127.0.0.2"."""
 
-    def __init__(self, directory, records, ttl=1):
+    def __init__(self, directory, records, ttl=1, name="test"):
+        self.name = name
         self.directory = Path(directory) / "dns"
         self.directory.mkdir()
         self.serial = 0
@@ -95,37 +96,39 @@ class Dns:
         self.authority = self.resolver = None
         self.write(records)
         (self.directory / "nsd.conf").write_text(NSD_CONFIG.format(
+            name=name,
             directory=self.directory, port=self.authority_port, zone=self.zone))
         (self.directory / "unbound.conf").write_text(UNBOUND_CONFIG.format(
+            name=name,
             directory=self.directory, port=self.port, authority=self.authority_port, modules="iterator", anchor=""))
         self.start_authority()
         self.start_resolver()
 
     @property
     def zone(self):
-        return self.directory / "test.zone"
+        return self.directory / "zone"
 
     def write(self, records):
         self.serial += 1
-        head = ZONE_HEAD.format(serial=self.serial, ttl=self.ttl)
+        head = ZONE_HEAD.format(name=self.name, serial=self.serial, ttl=self.ttl)
         self.zone.write_text(head + "\n".join(records) + f"\nserial-{self.serial} A 127.0.0.1\n")
 
     def change(self, records):
         """Another zone, from now on, and a resolver that remembers nothing of the last."""
         self.write(records)
         self.authority.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: ask(self.authority_port, f"serial-{self.serial}.test") == 0, "new zone")
+        wait_for(lambda: ask(self.authority_port, f"serial-{self.serial}.{self.name}") == 0, "new zone")
         self.resolver.kill()
         self.start_resolver()
 
     def start_authority(self):
         self.authority = Program("nsd", self.directory, [NSD, "-d", "-c", self.directory / "nsd.conf"])
-        wait_for(lambda: ask(self.authority_port, "ns.test") == 0 or not self.authority.is_running(), "nsd that answers")
+        wait_for(lambda: ask(self.authority_port, f"ns.{self.name}") == 0 or not self.authority.is_running(), "nsd that answers")
         assert self.authority.is_running(), self.authority.errors()
 
     def start_resolver(self):
         self.resolver = Program("unbound", self.directory, [UNBOUND, "-d", "-c", self.directory / "unbound.conf"])
-        wait_for(lambda: ask(self.port, "ns.test") == 0 or not self.resolver.is_running(), "unbound that answers")
+        wait_for(lambda: ask(self.port, f"ns.{self.name}") == 0 or not self.resolver.is_running(), "unbound that answers")
         assert self.resolver.is_running(), self.resolver.errors()
 
     def close(self):

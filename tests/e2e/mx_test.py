@@ -276,6 +276,19 @@ def test_a_black_hole_costs_few_attempts_and_disturbs_nobody(world, clocks):
     assert [row["attempts"] for row in listed["envelopes"]] == [0, 0, 0]
 
 
+def test_a_refusal_at_the_greeting_bounces_nothing(world):
+    refusing = {"CONNECT": lambda *_: "554 5.7.1 not you", }
+    host = world.host(2, answers=refusing)
+    relaying = world.relay(["a MX 10 mx", "mx A 127.0.0.2"])
+    submit(relaying, "a.test", count=1000)
+    wait_for(lambda: any("554 5.7.1 not you" in row["detail"] for row in rows(relaying)), "the reason")
+    assert relaying.queued() == 1000 and failures(relaying) == {}
+    assert len(host.sessions) <= 20
+    del refusing["CONNECT"]
+    wait_for(relaying.is_empty, "delivery of all")
+    assert len(host.messages) == 1000
+
+
 def test_ipv6_and_ipv4_are_tried_in_the_order_that_is_preferred(world, server):
     v4 = world.host(2)
     v6 = server(host="::1", port=world.port, family=socket.AF_INET6)

@@ -61,6 +61,19 @@ def waits_for(relaying):
     return " ".join(f'{queue["waits_for"]} {queue["detail"]}' for queue in queues)
 
 
+def test_connections_resume_the_tls_of_earlier_ones(directory, relay, server, authority):
+    context = server_context(directory, "trusted")
+    upstream = server(tls=context)
+    relaying = relay(routes=route(upstream, tls="verified") + trusting(authority), shards=1, connections=1,
+                     delivery="messages_per_connection = 1")
+    for _ in range(10):
+        submit(relaying)
+        wait_for(relaying.is_empty, "delivery")
+    assert len(upstream.messages) == 10 and {message.tls for message in upstream.messages} == {"TLSv1.3"}
+    stats = context.session_stats()
+    assert stats["accept_good"] == 10 and stats["hits"] == 9
+
+
 # How the servers are: what they show, and how they fail.
 SERVERS = {
     "trusted": lambda directory: dict(tls=server_context(directory, "trusted")),

@@ -157,6 +157,7 @@ Task<bool> ConnectionPool::live_at(std::size_t host) {
   parts_.site.note_opened(host);
   parts_.metrics.connections_opened.add();
   parts_.metrics.connections.add(1);
+  if (opened->is_resumed) parts_.metrics.tls_resumptions.add();
   PooledConnection connection(parts_.shard, *std::move(opened), host);
   (connection.tls == "none" ? parts_.metrics.connections_clear : parts_.metrics.connections_secured)
       .add();
@@ -202,6 +203,7 @@ Task<void> ConnectionPool::serve(PooledConnection& connection) {
     co_await change_of(connection, Deadline::never());
   }
   if (!session.is_usable() && !is_cut_) connection.failure = session.failure();
+  if (connection.has_served) connector_.keep_session(connection.host, connection.stream);
   const Duration quit = is_cut_ ? Duration(0) : kQuitPatience;
   const Deadline deadline = Deadline::in(parts_.shard.clock(), quit);
   co_await session.close(deadline);

@@ -38,11 +38,13 @@ struct PoolParts {
 struct PooledConnection {
   PooledConnection(Shard& shard, OpenedHost opened, std::size_t index)
       : session(std::move(opened.session)),
+        stream(*opened.stream),
         host(index),
         host_name(std::move(opened.name)),
         tls(std::move(opened.tls)),
         changed(shard) {}
   std::unique_ptr<smtp::ClientSession> session;
+  const tls::SecurableStream& stream;  // of the session
   std::size_t host;
   std::string host_name;  // "name[address]:port"
   std::string tls;        // "TLSv1.3"; "none"

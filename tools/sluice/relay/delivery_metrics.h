@@ -28,6 +28,9 @@ struct DeliveryMetrics {
         connections_clear(registry.counter("sluice_delivery_connections_by_security_total",
                                            "Connections to next hops, by what TLS achieved.",
                                            "security=\"none\"")),
+        tls_resumptions(
+            registry.counter("sluice_delivery_tls_resumptions_total",
+                             "Connections to next hops whose TLS went on from an earlier one.")),
         logins_refused(registry.counter("sluice_delivery_logins_refused_total",
                                         "Times a next hop demanded another login or TLS.")),
         dsn_sent(registry.counter("sluice_dsn_sent_total", "Notifications to senders.")),
@@ -47,6 +50,7 @@ struct DeliveryMetrics {
   Counter& connections_failed;
   Counter& connections_secured;
   Counter& connections_clear;
+  Counter& tls_resumptions;
   Counter& logins_refused;
   Counter& dsn_sent;
   Counter& dsn_suppressed;

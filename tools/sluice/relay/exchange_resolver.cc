@@ -167,6 +167,7 @@ Task<void> ExchangeResolver::look_up_into(std::string host, const DeliverySettin
 Task<ExchangeResolver::HostAddresses> ExchangeResolver::look_up_host(
     std::string host, const DeliverySettings& delivery) {
   HostAddresses found;
+  Instant none_until = Instant::far_future();
   std::vector<IpAddress> v4;
   std::vector<IpAddress> v6;
   if (const auto address = IpAddress::parse(host)) {
@@ -178,11 +179,15 @@ Task<ExchangeResolver::HostAddresses> ExchangeResolver::look_up_host(
         found.failure = known.error().sentence();
         continue;
       }
-      found.until = std::min(found.until, known->until);
+      const bool is_found = known->answer->status == DnsStatus::found;
+      auto& until = is_found ? found.until : none_until;
+      until = std::min(until, known->until);
       auto& addresses = type == DnsType::a ? v4 : v6;
       addresses = known->answer->addresses;
     }
   }
+  // That there are no addresses of one kind matters only where there are none of the other.
+  if (v4.empty() && v6.empty()) found.until = none_until;
   for (const IpAddress& address : in_order(std::move(v4), std::move(v6), delivery.prefer)) {
     if (!is_allowed(address, delivery)) {
       found.has_forbidden = true;

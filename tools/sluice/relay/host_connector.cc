@@ -6,17 +6,17 @@
 
 #include "core/log.h"
 #include "core/socket.h"
-#include "tls/securable_stream.h"
 
 namespace sluice::relay {
 namespace {
 
-tls::ClientRole role_for(const SmartHost& host, const RouteSecurity& security) {
+tls::ClientRole role_for(const SmartHost& host, const RouteSecurity& security,
+                         tls::ClientSession session) {
   // RFC 6066 §3: an address is no name to ask for.
   const bool is_address = IpAddress::parse(host.host).has_value();
   return {.context = security.context,
           .server_name = is_address ? std::string() : host.host,
-          .session = {}};
+          .session = std::move(session)};
 }
 
 class HostUpgrade final : public smtp::TlsUpgrade {
@@ -81,7 +81,8 @@ Task<HostConnector::Opening> HostConnector::try_address(std::size_t host, Endpoi
   if (!connected) co_return failed(connected.error().sentence());
 
   auto stream = std::make_unique<tls::SecurableStream>(parts_.shard, *std::move(connected));
-  HostUpgrade upgrade(*stream, role_for(smart_host, parts_.security));
+  const tls::SecurableStream* const kept_stream = stream.get();
+  HostUpgrade upgrade(*stream, role_for(smart_host, parts_.security, sessions_[host]));
   std::optional<tls::ConnectionFacts> facts;
   if (parts_.security.tls == TransportTls::implicit) {
     const Deadline handshake = Deadline::in(clock, parts_.config.delivery.timeouts.greeting);
@@ -99,8 +100,10 @@ Task<HostConnector::Opening> HostConnector::try_address(std::size_t host, Endpoi
     if (session->tls()) facts = session->tls();
     const std::string address = endpoint.address.to_string();
     co_return OpenedHost{.session = std::move(session),
+                         .stream = kept_stream,
                          .name = fmt::format("{}[{}]:{}", smart_host.host, address, endpoint.port),
-                         .tls = name_of_tls(facts)};
+                         .tls = name_of_tls(facts),
+                         .is_resumed = facts && facts->is_resumed};
   }
   HostFailure failure{.reason = opened ? opened->refusal->to_string() : opened.error().sentence()};
   if (opened && opened->stage == smtp::ReplyStage::login) {
@@ -111,6 +114,10 @@ Task<HostConnector::Opening> HostConnector::try_address(std::size_t host, Endpoi
   const Deadline at_once = Deadline::at(clock.now());
   co_await session->close(at_once);
   co_return std::unexpected(std::move(failure));
+}
+
+void HostConnector::keep_session(std::size_t host, const tls::SecurableStream& stream) {
+  if (stream.is_secured()) sessions_.insert_or_assign(host, stream.session());
 }
 
 smtp::ClientSettings HostConnector::settings_for(Security security) const {

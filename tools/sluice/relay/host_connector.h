@@ -2,11 +2,14 @@
 // route demands, logged in.
 //
 // Where TLS is opportunistic and fails, the same address is tried once more in clear, and the host
-// is not asked for TLS again for three days (Site). Lives on its shard.
+// is not asked for TLS again for three days (Site). A connection that is secured resumes the TLS of
+// the last one to its host (RFC 8446 §2.2): what was verified then was verified under the same
+// policy, since a connector serves one site. Lives on its shard.
 #pragma once
 
 #include <expected>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +19,7 @@
 #include "relay/route_security.h"
 #include "relay/site.h"
 #include "smtp/client_session.h"
+#include "tls/securable_stream.h"
 
 namespace sluice::relay {
 
@@ -24,8 +28,10 @@ using HostAddresses = std::function<Task<Result<std::vector<Endpoint>>>(SmartHos
 
 struct OpenedHost {
   std::unique_ptr<smtp::ClientSession> session;
-  std::string name;  // "name[address]:port"
-  std::string tls;   // "TLSv1.3"; "none"
+  const tls::SecurableStream* stream;  // of the session, which owns it
+  std::string name;                    // "name[address]:port"
+  std::string tls;                     // "TLSv1.3"; "none"
+  bool is_resumed = false;             // TLS went on from an earlier connection
 };
 
 // Why a host could not be had.
@@ -48,6 +54,9 @@ class HostConnector {
 
   Task<std::expected<OpenedHost, HostFailure>> open(std::size_t host);
 
+  // The connection ends in order: the next one to that host resumes its TLS.
+  void keep_session(std::size_t host, const tls::SecurableStream& stream);
+
  private:
   using Opening = std::expected<OpenedHost, HostFailure>;
   enum class Security : std::uint8_t { clear, as_demanded };
@@ -56,6 +65,7 @@ class HostConnector {
   smtp::ClientSettings settings_for(Security security) const;
 
   Parts parts_;
+  std::map<std::size_t, tls::ClientSession> sessions_;  // of TLS, by host
 };
 
 }  // namespace sluice::relay
