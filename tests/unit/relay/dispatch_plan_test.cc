@@ -42,14 +42,14 @@ class DispatchPlans : public testing::Test {
 
   RelayConfig first_ = config_with({route_to("example.net", 1), route_to("example.org", 2)});
   std::shared_ptr<const DispatchPlan> plan_ = DispatchPlan::make(shared(first_), kShards).value();
-  std::size_t net_ = plan_->site_of("example.net");
-  std::size_t org_ = plan_->site_of("example.org");
+  std::size_t net_ = plan_->site_of({.domain = "example.net"});
+  std::size_t org_ = plan_->site_of({.domain = "example.org"});
 };
 
 TEST_F(DispatchPlans, GiveEachRouteASiteAndTheRestNone) {
   EXPECT_NE(net_, org_);
   EXPECT_NE(net_, kUnroutedSite);
-  EXPECT_EQ(plan_->site_of("example.com"), kUnroutedSite);
+  EXPECT_EQ(plan_->site_of({.domain = "example.com"}), kUnroutedSite);
   EXPECT_EQ(plan_->sites().size(), 3U);
   EXPECT_TRUE(plan_->is_used(kUnroutedSite));
 }
@@ -59,8 +59,8 @@ TEST_F(DispatchPlans, KeepTheSiteOfARouteThatStays) {
   next.routes[1].smart_hosts[0].port = 3;
   std::swap(next.routes[0], next.routes[1]);
   reload(next);
-  EXPECT_EQ(plan_->site_of("example.net"), net_);
-  EXPECT_EQ(plan_->site_of("example.org"), 3U);
+  EXPECT_EQ(plan_->site_of({.domain = "example.net"}), net_);
+  EXPECT_EQ(plan_->site_of({.domain = "example.org"}), 3U);
   EXPECT_FALSE(plan_->is_used(org_));
   EXPECT_EQ(plan_->sites().size(), 4U);
   // The site that is no longer used ends under its own configuration.
@@ -69,7 +69,7 @@ TEST_F(DispatchPlans, KeepTheSiteOfARouteThatStays) {
 
 TEST_F(DispatchPlans, LeaveMailWithoutARouteUnrouted) {
   reload(config_with({first_.routes[0]}));
-  EXPECT_EQ(plan_->site_of("example.org"), kUnroutedSite);
+  EXPECT_EQ(plan_->site_of({.domain = "example.org"}), kUnroutedSite);
   EXPECT_FALSE(plan_->is_used(org_));
   EXPECT_TRUE(plan_->is_used(net_));
 }
@@ -78,7 +78,8 @@ TEST_F(DispatchPlans, MakeNewSitesWhereWhatTheyAreMadeFromChanges) {
   const auto changed = [this](const std::function<void(RelayConfig&)>& change) {
     RelayConfig next = first_;
     change(next);
-    return (*DispatchPlan::next(*plan_, shared(next), kShards))->site_of("example.net") != net_;
+    return (*DispatchPlan::next(*plan_, shared(next), kShards))
+               ->site_of({.domain = "example.net"}) != net_;
   };
   EXPECT_FALSE(changed([](RelayConfig&) {}));
   EXPECT_FALSE(changed([](RelayConfig& config) { config.limits.memory = gibibytes(2); }));
@@ -96,19 +97,19 @@ TEST_F(DispatchPlans, SecureEachRouteAsItSays) {
   next.routes[0].tls = TransportTls::required;
   next.routes[1].tls = TransportTls::none;
   reload(next);
-  const auto& net = *plan_->sites()[plan_->site_of("example.net")].security;
+  const auto& net = *plan_->sites()[plan_->site_of({.domain = "example.net"})].security;
   EXPECT_EQ(net.tls, TransportTls::required);
   EXPECT_EQ(net.context->verification(), tls::Verification::none);
   ASSERT_TRUE(net.login.has_value());
   EXPECT_EQ(net.login->user, "relay");
-  const auto& org = *plan_->sites()[plan_->site_of("example.org")].security;
+  const auto& org = *plan_->sites()[plan_->site_of({.domain = "example.org"})].security;
   EXPECT_EQ(org.context, nullptr);
   EXPECT_FALSE(org.login.has_value());
   // Another password makes another site, though everything that is shown of it is the same.
-  const std::size_t before = plan_->site_of("example.net");
+  const std::size_t before = plan_->site_of({.domain = "example.net"});
   log_in(next.routes[0], "changed");
   reload(next);
-  EXPECT_NE(plan_->site_of("example.net"), before);
+  EXPECT_NE(plan_->site_of({.domain = "example.net"}), before);
 }
 
 TEST_F(DispatchPlans, CannotBeMadeWithoutTheAuthoritiesThatARouteNeeds) {

@@ -26,7 +26,7 @@ struct RouteCase {
 class FullRouteResolver : public testing::TestWithParam<RouteCase> {};
 
 TEST_P(FullRouteResolver, TakesTheMostSpecificPattern) {
-  EXPECT_EQ(full_resolver().route_of(GetParam().domain), GetParam().route);
+  EXPECT_EQ(full_resolver().route_of({.domain = GetParam().domain}), GetParam().route);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -46,14 +46,40 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(RouteResolver, FindsNothingWhereNoPatternFits) {
   const RouteResolver resolver({route({"example.net", "*.example.org"})});
-  EXPECT_EQ(resolver.route_of("example.com"), std::nullopt);
-  EXPECT_EQ(resolver.route_of("example.org"), std::nullopt);
-  EXPECT_EQ(RouteResolver({}).route_of("example.net"), std::nullopt);
+  EXPECT_EQ(resolver.route_of({.domain = "example.com"}), std::nullopt);
+  EXPECT_EQ(resolver.route_of({.domain = "example.org"}), std::nullopt);
+  EXPECT_EQ(RouteResolver({}).route_of({.domain = "example.net"}), std::nullopt);
+}
+
+TEST(RouteResolver, ChoosesByTenantAndClassAmongRoutesWithOnePattern) {
+  std::vector<RouteSettings> routes{route({"*"}), route({"*"}), route({"*"}), route({"b.test"})};
+  routes[1].classes = {MessageClass::transactional};
+  routes[2].tenants = {"acme", "other"};
+  const RouteResolver resolver(routes);
+  const auto route_of = [&](std::string_view domain, std::string_view tenant, MessageClass klass) {
+    return resolver.route_of({.domain = domain, .tenant = tenant, .klass = klass});
+  };
+  EXPECT_EQ(route_of("a.test", "", MessageClass::bulk), 0u);
+  EXPECT_EQ(route_of("a.test", "", MessageClass::transactional), 1u);
+  EXPECT_EQ(route_of("a.test", "acme", MessageClass::bulk), 2u);
+  EXPECT_EQ(route_of("a.test", "acme", MessageClass::transactional), 2u);
+  EXPECT_EQ(route_of("b.test", "acme", MessageClass::bulk), 3u);
+  EXPECT_EQ(resolver.route_of({.domain = "a.test"}), 1u);  // some class has it
+}
+
+TEST(RouteResolver, ARouteOfSomebodyElseIsNone) {
+  std::vector<RouteSettings> routes{route({"a.test"}), route({"*"})};
+  routes[0].tenants = {"acme"};
+  const RouteResolver resolver(routes);
+  EXPECT_EQ(resolver.route_of({.domain = "a.test", .tenant = "acme"}), 0u);
+  EXPECT_EQ(resolver.route_of({.domain = "a.test", .tenant = "other"}), 1u);
+  routes.pop_back();
+  EXPECT_EQ(RouteResolver(routes).route_of({.domain = "a.test", .tenant = "other"}), std::nullopt);
 }
 
 TEST(RouteResolver, TheFirstOfTwoRoutesWithOnePatternWins) {
   const RouteResolver resolver({route({"*"}), route({"*"})});
-  EXPECT_EQ(resolver.route_of("example.com"), 0u);
+  EXPECT_EQ(resolver.route_of({.domain = "example.com"}), 0u);
 }
 
 }  // namespace

@@ -73,6 +73,8 @@ struct SmartHost {
 
 struct RouteSettings {
   std::vector<std::string> domains = {"*"};  // "example.net", "*.example.net", "*"
+  std::vector<std::string> tenants = {};     // only of these; none: of everybody
+  std::vector<MessageClass> classes = {};    // likewise
   std::vector<SmartHost> smart_hosts;        // in order; none: each domain's own hosts, by MX
   std::optional<TransportTls> tls = {};      // unset: delivery.tls
   std::string username = {};                 // empty: no login

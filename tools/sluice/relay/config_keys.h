@@ -185,6 +185,14 @@ constexpr auto kRouteKeys = std::tuple{
     key("domains", &RouteSettings::domains,
         "Recipient domains of this route: \"example.net\", \"*.example.net\" for those below it, "
         "\"*\" for all; the most specific pattern wins."),
+    key("tenants", &RouteSettings::tenants,
+        "Only mail of these tenants takes the route. Of routes with one pattern, one that names "
+        "the "
+        "tenant wins, then one that names the class, then the first.")
+        .unset("of everybody"),
+    key("classes", &RouteSettings::classes,
+        "Only mail of these classes takes the route; dsn is that of the relay's own notifications.")
+        .unset("of all"),
     key("smart_hosts", &RouteSettings::smart_hosts,
         "Where the mail goes: relays in order of preference; the next one is used while one is "
         "down.")
@@ -203,7 +211,7 @@ constexpr auto kRouteKeys = std::tuple{
         "Connections to this route at a time, on the whole node; without smart_hosts, to each set "
         "of hosts that DNS names.")
         .unset("delivery.connections"),
-    not_available("tenants", "classes", "senders"),
+    not_available("senders"),
 };
 
 constexpr auto kRetryKeys = std::tuple{

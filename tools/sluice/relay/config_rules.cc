@@ -37,7 +37,8 @@ class Rules {
   std::string item_key(const std::string& list, std::size_t count, std::size_t index) const;
   void report(const std::string& key, std::string sentence);
   void check_route(const RouteSettings& route, const std::string& path);
-  void check_pattern(const std::string& pattern, const std::string& key);
+  void check_pattern(const std::string& pattern, const RouteSettings& route,
+                     const std::string& key);
   void check_smart_host(const SmartHost& host, const std::string& key);
   void check_security(const RouteSettings& route, const std::string& path);
   void check_retry(const RetrySettings& retry, const std::string& path);
@@ -45,7 +46,8 @@ class Rules {
   const RelayConfig& config_;
   const ConfigNode& document_;
   ConfigProblems& problems_;
-  std::map<std::string, std::string> patterns_;  // and the keys that set them
+  // With the tenants and classes they are for, and the keys that set them.
+  std::map<std::string, std::string> patterns_;
 };
 
 void Rules::report(const std::string& key, std::string sentence) {
@@ -162,7 +164,15 @@ void Rules::check_route(const RouteSettings& route, const std::string& path) {
   const std::string hosts = path + ".smart_hosts";
   if (route.domains.empty()) report(domains, "found none, expected a pattern such as \"*\"");
   for (std::size_t i = 0; i < route.domains.size(); ++i) {
-    check_pattern(route.domains[i], item_key(domains, route.domains.size(), i));
+    check_pattern(route.domains[i], route, item_key(domains, route.domains.size(), i));
+  }
+  for (const std::string& tenant : route.tenants) {
+    if (std::ranges::find(config_.tenants, tenant, &TenantSettings::name) !=
+        config_.tenants.end()) {
+      continue;
+    }
+    report(path + ".tenants",
+           fmt::format("found {}, expected the name of a [[tenant]]", quote_config_text(tenant)));
   }
   for (std::size_t i = 0; i < route.smart_hosts.size(); ++i) {
     check_smart_host(route.smart_hosts[i], item_key(hosts, route.smart_hosts.size(), i));
@@ -207,7 +217,8 @@ void Rules::check_delivery() {
   }
 }
 
-void Rules::check_pattern(const std::string& pattern, const std::string& key) {
+void Rules::check_pattern(const std::string& pattern, const RouteSettings& route,
+                          const std::string& key) {
   std::string_view domain = pattern;
   if (domain.starts_with("*.")) domain.remove_prefix(2);
   const bool is_valid = pattern == "*" || (smtp::is_valid_domain(domain) && domain[0] != '[');
@@ -216,7 +227,10 @@ void Rules::check_pattern(const std::string& pattern, const std::string& key) {
                             quote_config_text(pattern)));
     return;
   }
-  const auto [first, is_new] = patterns_.try_emplace(pattern, key);
+  std::string whose = pattern;  // two routes may share a pattern that serve others
+  for (const std::string& tenant : route.tenants) whose += "\n" + tenant;
+  for (const MessageClass klass : route.classes) whose += fmt::format("\n\n{}", name_of(klass));
+  const auto [first, is_new] = patterns_.try_emplace(std::move(whose), key);
   if (!is_new) {
     report(key,
            fmt::format("found {} twice, first as {}", quote_config_text(pattern), first->second));

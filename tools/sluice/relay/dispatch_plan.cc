@@ -16,6 +16,8 @@ namespace {
 std::string name_of(const RouteSettings& route) {
   std::string name;
   for (const std::string& domain : route.domains) name += (name.empty() ? "" : ",") + domain;
+  for (const std::string& tenant : route.tenants) name += " " + tenant;
+  for (const MessageClass klass : route.classes) name += fmt::format(" {}", name_of(klass));
   return name;
 }
 
@@ -31,11 +33,11 @@ bool is_same_login(const RouteSettings& a, const RouteSettings& b) {
 // All that a site and its connections are made from.
 bool is_same(const RouteSettings& a, const RelayConfig& in_a, const RouteSettings& b,
              const RelayConfig& in_b) {
-  return a.domains == b.domains && a.smart_hosts == b.smart_hosts && a.tls == b.tls &&
-         is_same_login(a, b) && in_a.tls.ca == in_b.tls.ca &&
-         connections_of(a, in_a) == connections_of(b, in_b) && in_a.hostname == in_b.hostname &&
-         in_a.delivery == in_b.delivery && in_a.retries == in_b.retries &&
-         in_a.dns.nxdomain == in_b.dns.nxdomain;
+  return a.domains == b.domains && a.tenants == b.tenants && a.classes == b.classes &&
+         a.smart_hosts == b.smart_hosts && a.tls == b.tls && is_same_login(a, b) &&
+         in_a.tls.ca == in_b.tls.ca && connections_of(a, in_a) == connections_of(b, in_b) &&
+         in_a.hostname == in_b.hostname && in_a.delivery == in_b.delivery &&
+         in_a.retries == in_b.retries && in_a.dns.nxdomain == in_b.dns.nxdomain;
 }
 
 std::shared_ptr<Site> make_site(const RouteSettings& route, const RelayConfig& config,
@@ -101,8 +103,8 @@ Result<void> DispatchPlan::place_routes(const DispatchPlan* last, std::size_t sh
   return {};
 }
 
-std::size_t DispatchPlan::site_of(std::string_view domain) const {
-  const auto route = routes_.route_of(domain);
+std::size_t DispatchPlan::site_of(const RouteQuestion& question) const {
+  const auto route = routes_.route_of(question);
   return route ? site_by_route_[*route] : kUnroutedSite;
 }
 

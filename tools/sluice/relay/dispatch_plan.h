@@ -55,7 +55,7 @@ class DispatchPlan {
   const RelayConfig& config() const { return *config_; }
   const std::shared_ptr<const RelayConfig>& shared_config() const { return config_; }
   const std::vector<PlannedSite>& sites() const { return sites_; }
-  std::size_t site_of(std::string_view domain) const;
+  std::size_t site_of(const RouteQuestion& question) const;
   bool is_used(std::size_t site) const;
 
  private:

@@ -62,7 +62,7 @@ bool ShardDispatcher::visit_home(const LocalSite& local, Visit& visit) const {
   });
   QueuedEnvelope parked = row_of(site, EnvelopeState::ready);
   queue.for_each_parked([&](const QueuedRecord& record) {
-    parked.waits_for = reason_to_park(owner_of(record.waiting.queue).tenant);
+    parked.waits_for = reason_to_park(tenant_of(record.waiting.queue));
     return pass(parked, record.waiting);
   });
   QueuedEnvelope scheduled = row_of(site, EnvelopeState::scheduled);

@@ -144,7 +144,10 @@ Reply Reception::answer_recipient(const smtp::RecipientCommand& command) {
   if (!may_relay()) return denied();
   if (auto refusal = check_submitter()) return *std::move(refusal);
   if (recipient.domain.empty()) return no_local_delivery(recipient);
-  if (!policy_->has_route(recipient.domain_lower())) {
+  const bool has_tenant = submitter_ && submitter_->tenant != nullptr;
+  const std::string_view tenant =
+      has_tenant ? std::string_view(submitter_->tenant->settings.name) : std::string_view();
+  if (!policy_->has_route(recipient.domain_lower(), tenant)) {
     return recipient.domain.starts_with('[') ? literal_recipient() : no_route(recipient);
   }
   if (auto refusal = take_recipient(command)) return *std::move(refusal);

@@ -45,7 +45,10 @@ class ReceptionPolicy {
 
   const RelayConfig& config() const { return *config_; }
   const ListenerProfile& listener(std::size_t index) const { return listeners_[index]; }
-  bool has_route(std::string_view domain) const { return routes_.route_of(domain).has_value(); }
+  // Whether mail of the tenant to the domain has a route, in some class at least.
+  bool has_route(std::string_view domain, std::string_view tenant) const {
+    return routes_.route_of({.domain = domain, .tenant = tenant}).has_value();
+  }
   const TenantEntry* tenant(std::string_view name) const;  // null: not configured
   // Null: no listener has TLS.
   const std::shared_ptr<const tls::ServerContext>& tls() const { return tls_; }

@@ -72,7 +72,7 @@ void ShardDispatcher::prepare(std::shared_ptr<const DispatchPlan> plan) {
 // is sent on when it comes back.
 void ShardDispatcher::adopt(std::shared_ptr<const DispatchPlan> plan) {
   plan_ = std::move(plan);
-  owner_by_queue_.clear();
+  owners_.clear();
   for (auto& [number, local] : sites_) {
     const std::size_t planned = local->is(SiteKind::exchange) ? local->planned.route : number;
     if (!plan_->is_used(planned)) local->delivery->retire();
@@ -87,37 +87,39 @@ void ShardDispatcher::rehome(LocalSite& local) {
   std::vector<SiteQueue::Taken> taken;
   if (local.home != nullptr) {
     const auto goes_elsewhere = [this, here](const QueuedRecord& record) {
-      return place_of(record.waiting.queue) != here;
+      return place_of(record.waiting) != here;
     };
     taken = local.home->queue().take_out(goes_elsewhere, shard_.clock().now());
   }
   if (local.stage != nullptr) {
     const auto goes_elsewhere = [this, here](const QueuedRecord& record) {
-      return owner_of(record.waiting.queue).site != here;
+      return owner_of(record.waiting).site != here;
     };
     taken = local.stage->take_out(goes_elsewhere);
   }
   for (auto& [record, wait] : taken) {
-    give_back(owner_of(record.waiting.queue).site, Returned{.record = record, .wait = wait});
+    give_back(owner_of(record.waiting).site, Returned{.record = record, .wait = wait});
   }
 }
 
-ShardDispatcher::KnownOwner& ShardDispatcher::known_owner_of(std::uint32_t queue) const {
-  const auto known = owner_by_queue_.find(queue);
-  if (known != owner_by_queue_.end()) return known->second;
+ShardDispatcher::KnownOwner& ShardDispatcher::known_owner_of(std::uint32_t queue,
+                                                             std::uint8_t klass) const {
+  const std::uint64_t key = std::uint64_t{queue} << 8 | klass;
+  const auto known = owners_.find(key);
+  if (known != owners_.end()) return known->second;
   // Also of queues whose names the spool has forgotten: what lives is asked for again.
-  if (owner_by_queue_.size() >= kOwnersKept) owner_by_queue_.clear();
-  const KnownOwner fresh{.owner = shared_->owner_of(queue, *plan_)};
-  return owner_by_queue_.emplace(queue, fresh).first->second;
+  if (owners_.size() >= kOwnersKept) owners_.clear();
+  const KnownOwner fresh{.owner = shared_->owner_of(queue, klass, *plan_)};
+  return owners_.emplace(key, fresh).first->second;
 }
 
-std::size_t ShardDispatcher::place_of(std::uint32_t queue) const {
-  KnownOwner& known = known_owner_of(queue);
+std::size_t ShardDispatcher::place_of(const spool::WaitingEnvelope& waiting) const {
+  KnownOwner& known = known_owner_of(waiting.queue, waiting.klass);
   const std::size_t site = known.owner.site;
   if (plan_->sites()[site].kind != SiteKind::mx_route) return site;
   const Instant now = shard_.clock().now();
   if (known.exchange_until <= now) {
-    const auto place = shared_->directory.place_of(site, domain_of(queue), now);
+    const auto place = shared_->directory.place_of(site, domain_of(waiting.queue), now);
     if (!place) return site;
     known.exchange = place->site;
     known.exchange_until = place->until;
@@ -131,20 +133,20 @@ std::string ShardDispatcher::domain_of(std::uint32_t queue) const {
 }
 
 bool ShardDispatcher::is_held(std::uint32_t queue) const {
-  const Tenant* const tenant = owner_of(queue).tenant;
+  const Tenant* const tenant = tenant_of(queue);
   return tenant != nullptr && !tenant->may_deliver();
 }
 
 void ShardDispatcher::note_ended(const spool::WaitingEnvelope& ended) {
   shared_->live.fetch_sub(1);
-  if (Tenant* const tenant = owner_of(ended.queue).tenant) {
+  if (Tenant* const tenant = tenant_of(ended.queue)) {
     tenant->usage.queued.give_back(1, ended.size);
   }
 }
 
 void ShardDispatcher::submit(FreshEnvelope fresh) {
   shared_->live.fetch_add(1);
-  const std::size_t site = place_of(fresh.waiting.queue);
+  const std::size_t site = place_of(fresh.waiting);
   LocalSite* const its = local(site);
   if (its == nullptr || fresh.body == nullptr || is_held(fresh.waiting.queue)) {
     return give_back(site, Returned{.record = {.waiting = fresh.waiting}, .wait = Duration(0)});
@@ -166,7 +168,7 @@ void ShardDispatcher::submit(FreshEnvelope fresh) {
 // Towards the site's home. A site that has been forgotten has its mail looked up anew.
 void ShardDispatcher::give_back(std::size_t site, Returned returned) {
   LocalSite* its = local(site);
-  if (its == nullptr) its = local(owner_of(returned.record.waiting.queue).site);
+  if (its == nullptr) its = local(owner_of(returned.record.waiting).site);
   SLUICE_ASSERT(its != nullptr, "the sites of the plan stay");
   its->outgoing.push_back(returned);
   post_soon(*its);
@@ -206,7 +208,7 @@ Task<void> ShardDispatcher::post(LocalSite& local) {
 void ShardDispatcher::post_to_stages(LocalSite& local, std::vector<Returned> returned) {
   std::map<std::size_t, std::vector<Returned>> by_home;
   for (const Returned& one : returned) {
-    by_home[owner_of(one.record.waiting.queue).domain_home.value()].push_back(one);
+    by_home[owner_of(one.record.waiting).domain_home.value()].push_back(one);
   }
   for (auto& [home, theirs] : by_home) {
     tell(home, [site = local.number, some = std::move(theirs)](ShardDispatcher& there) {
@@ -219,13 +221,13 @@ void ShardDispatcher::queue(std::size_t site, const std::vector<Returned>& retur
   LocalSite* const its = local(site);
   if (is_stopping_) return;  // it waits in the spool, for the next start
   for (const Returned& one : returned) {
-    const std::uint32_t queue = one.record.waiting.queue;
-    if (its != nullptr && its->stage != nullptr && owner_of(queue).site == site) {
+    const spool::WaitingEnvelope& waiting = one.record.waiting;
+    if (its != nullptr && its->stage != nullptr && owner_of(waiting).site == site) {
       its->stage->push(one.record, one.wait);
-    } else if (its != nullptr && its->home != nullptr && place_of(queue) == site) {
+    } else if (its != nullptr && its->home != nullptr && place_of(waiting) == site) {
       its->home->push(one.record, one.wait);
     } else {
-      give_back(owner_of(queue).site, one);  // a reload or DNS has changed where it goes
+      give_back(owner_of(waiting).site, one);  // a reload or DNS has changed where it goes
     }
   }
   if (its != nullptr && its->home != nullptr) its->home->wake();

@@ -56,10 +56,13 @@ class ShardDispatcher final : public Dispatcher {
     Instant exchange_until{0};
   };
 
-  // Where an envelope of the queue goes now: a site whose hosts are known, or that of its route.
-  std::size_t place_of(std::uint32_t queue) const;
-  const QueueOwner& owner_of(std::uint32_t queue) const { return known_owner_of(queue).owner; }
-  KnownOwner& known_owner_of(std::uint32_t queue) const;
+  // Where an envelope goes now: a site whose hosts are known, or that of its route.
+  std::size_t place_of(const spool::WaitingEnvelope& waiting) const;
+  const QueueOwner& owner_of(const spool::WaitingEnvelope& waiting) const {
+    return known_owner_of(waiting.queue, waiting.klass).owner;
+  }
+  KnownOwner& known_owner_of(std::uint32_t queue, std::uint8_t klass) const;
+  Tenant* tenant_of(std::uint32_t queue) const { return known_owner_of(queue, 0).owner.tenant; }
   bool is_held(std::uint32_t queue) const;
   std::string domain_of(std::uint32_t queue) const;
   void note_ended(const spool::WaitingEnvelope& ended);
@@ -99,8 +102,8 @@ class ShardDispatcher final : public Dispatcher {
   std::unique_ptr<Resolver> resolver_;
   ExchangeResolver exchanges_;
   std::shared_ptr<const DispatchPlan> plan_;
-  std::map<std::size_t, std::unique_ptr<LocalSite>> sites_;               // by number
-  mutable std::unordered_map<std::uint32_t, KnownOwner> owner_by_queue_;  // what was asked before
+  std::map<std::size_t, std::unique_ptr<LocalSite>> sites_;       // by number
+  mutable std::unordered_map<std::uint64_t, KnownOwner> owners_;  // by queue and class
   KeptEnvelopes kept_;
   DsnSender dsn_;
   Event stopped_;

@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "core/shard_group.h"
@@ -61,28 +60,34 @@ void SharedDispatch::publish(std::shared_ptr<const DispatchPlan> plan) {
   plan_ = std::move(plan);
 }
 
-QueueOwner SharedDispatch::owner_of(std::uint32_t queue, const DispatchPlan& plan) const {
+QueueOwner SharedDispatch::owner_of(std::uint32_t queue, std::uint8_t klass,
+                                    const DispatchPlan& plan) const {
   const std::string text = spool.queue_name(queue);
   const QueueName name = parse_queue_name(text);
   Tenant* const tenant = name.tenant.empty() ? nullptr : &tenants.tenant(name.tenant);
   const std::size_t home = std::hash<std::string_view>()(name.domain) % shards.size();
-  return {.site = plan.site_of(name.domain),
-          .tenant = tenant,
-          .domain_home = ShardId(static_cast<std::uint16_t>(home))};
+  // A class of a later version is as bulk.
+  const bool is_known = klass < kMessageClassNames.size();
+  const auto message_class = is_known ? static_cast<MessageClass>(klass) : MessageClass::bulk;
+  return {
+      .site = plan.site_of({.domain = name.domain, .tenant = name.tenant, .klass = message_class}),
+      .tenant = tenant,
+      .domain_home = ShardId(static_cast<std::uint16_t>(home))};
 }
 
 void SharedDispatch::recover(std::vector<spool::WaitingEnvelope> envelopes) {
   const auto plan = this->plan();
   std::map<std::pair<std::size_t, ShardId>, std::vector<Returned>> by_home;
-  std::unordered_map<std::uint32_t, QueueOwner> owners;
+  std::map<std::pair<std::uint32_t, std::uint8_t>, QueueOwner> owners;
   const WallTime now = Clock().wall();
   for (spool::WaitingEnvelope& waiting : envelopes) {
     live.fetch_add(1);
     const Duration wait = wait_of(waiting, plan->config(), now);
     waiting.next_attempt = std::min(waiting.next_attempt, now + wait);
-    auto owner = owners.find(waiting.queue);
+    const std::pair kind(waiting.queue, waiting.klass);
+    auto owner = owners.find(kind);
     if (owner == owners.end()) {
-      owner = owners.emplace(waiting.queue, owner_of(waiting.queue, *plan)).first;
+      owner = owners.emplace(kind, owner_of(waiting.queue, waiting.klass, *plan)).first;
     }
     if (Tenant* const tenant = owner->second.tenant) tenant->usage.queued.add(1, waiting.size);
     const std::size_t site = owner->second.site;

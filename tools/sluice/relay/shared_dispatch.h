@@ -20,7 +20,7 @@ namespace sluice::relay {
 
 class ShardDispatcher;
 
-// Where the envelopes of a queue go, and whose they are.
+// Where the envelopes of a queue and a class go, and whose they are.
 struct QueueOwner {
   std::size_t site;     // of their route
   Tenant* tenant;       // null: nobody's
@@ -40,7 +40,7 @@ class SharedDispatch final : public DispatcherGroup,
 
   // The one that every shard has, or will have before it is told of what goes by it.
   std::shared_ptr<const DispatchPlan> plan() const;
-  QueueOwner owner_of(std::uint32_t queue, const DispatchPlan& plan) const;
+  QueueOwner owner_of(std::uint32_t queue, std::uint8_t klass, const DispatchPlan& plan) const;
 
   spool::Spool& spool;
   ShardGroup& shards;
