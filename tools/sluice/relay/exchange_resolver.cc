@@ -34,7 +34,7 @@ std::optional<IpAddress> literal_of(std::string_view domain) {
   return address ? std::optional(*address) : std::nullopt;
 }
 
-std::optional<NoExchanges> refusal_of(smtp::ExchangeVerdict verdict, const std::string& domain) {
+std::optional<NoExchanges> verdict_of(smtp::ExchangeVerdict verdict, const std::string& domain) {
   switch (verdict) {
     case smtp::ExchangeVerdict::found:
       return std::nullopt;
@@ -96,7 +96,7 @@ Task<ExchangeAnswer> ExchangeResolver::resolve(std::string domain, const RelayCo
     return std::ranges::equal(host, config.hostname, {}, {}, smtp::to_lower);
   };
   auto found = smtp::exchange_hosts(*name, answer.exchanges, is_ours);
-  if (auto refusal = refusal_of(found.verdict, *name)) {
+  if (auto refusal = verdict_of(found.verdict, *name)) {
     co_return ExchangeAnswer{std::unexpected(*std::move(refusal)), known->until};
   }
   Exchanges exchanges{.hosts = std::move(found.hosts), .is_authentic = answer.is_authentic};
@@ -108,55 +108,62 @@ Task<ExchangeAnswer> ExchangeResolver::resolve(std::string domain, const RelayCo
 Task<ExchangeAnswer> ExchangeResolver::check_hosts(Exchanges exchanges, Instant until,
                                                    const RelayConfig& config,
                                                    const OwnEndpoints& ours) {
-  auto& hosts = exchanges.hosts;
-  std::vector<HostAddresses> found(hosts.size());
+  std::vector<HostAddresses> found(exchanges.hosts.size());
   TaskScope scope(asker_.shard.run_queue());
-  for (std::size_t i = 0; i < hosts.size(); ++i) {
-    scope.spawn(look_up_into(hosts[i].name, config.delivery, found[i]));
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    scope.spawn(look_up_into(exchanges.hosts[i].name, config.delivery, found[i]));
   }
   co_await scope.join();
 
-  std::vector<smtp::ExchangeHost> usable;
-  bool has_forbidden = false;
-  bool is_known = false;
-  std::optional<std::uint16_t> own_preference;
-  std::string failure;
-  for (std::size_t i = 0; i < hosts.size(); ++i) {
-    HostAddresses& host = found[i];
-    until = std::min(until, host.until);
-    const auto is_own = [&](const IpAddress& address) {
-      return ours.contain(Endpoint{address, config.delivery.port});
-    };
-    if (std::ranges::any_of(host.allowed, is_own)) own_preference = hosts[i].preference;
-    if (own_preference && hosts[i].preference >= *own_preference) continue;
-    has_forbidden = has_forbidden || (host.has_forbidden && host.allowed.empty());
-    if (!host.failure.empty()) failure = hosts[i].name + ": " + host.failure;
-    if (host.allowed.empty() && host.failure.empty()) continue;
-    is_known = is_known || !host.allowed.empty();
-    usable.push_back(hosts[i]);
-  }
-  if (own_preference) {  // equal ones that came before it by name
-    std::erase_if(usable, [&](const auto& host) { return host.preference >= *own_preference; });
-  }
-  if (is_known && !usable.empty()) {
-    exchanges.hosts = std::move(usable);
+  for (const HostAddresses& host : found) until = std::min(until, host.until);
+  Selection selection = select(exchanges.hosts, found, [&](const IpAddress& address) {
+    return ours.contain(Endpoint{address, config.delivery.port});
+  });
+  if (selection.is_known) {
+    exchanges.hosts = std::move(selection.usable);
     co_return ExchangeAnswer{std::move(exchanges), until};
   }
-  const std::string name = hosts.front().name;
-  NoExchanges none = no_such_domain(fmt::format("{} has no address", name));
-  none.reply.enhanced = {5, 4, 4};
-  if (own_preference) {
-    none = *refusal_of(smtp::ExchangeVerdict::is_ourselves, name);
-  } else if (!usable.empty()) {
-    none = wait_for_dns("addresses of " + usable.front().name, failure);
-    until = asker_.shard.clock().now();
-  } else if (has_forbidden) {
-    none = {.reply = smtp::reply(550, {5, 4, 4},
+  if (!selection.failure.empty()) until = asker_.shard.clock().now();
+  NoExchanges none = refusal_of(selection, exchanges.hosts.front().name);
+  co_return ExchangeAnswer{std::unexpected(std::move(none)), until};
+}
+
+ExchangeResolver::Selection ExchangeResolver::select(
+    const std::vector<smtp::ExchangeHost>& hosts, const std::vector<HostAddresses>& found,
+    const std::function<bool(const IpAddress&)>& is_ours) {
+  Selection selection;
+  std::uint32_t own_preference = UINT32_MAX;
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    if (std::ranges::none_of(found[i].allowed, is_ours)) continue;
+    own_preference = hosts[i].preference;  // they stand in the order of preference
+    selection.is_ourselves = true;
+    break;
+  }
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    const HostAddresses& host = found[i];
+    if (hosts[i].preference >= own_preference) break;
+    if (!host.allowed.empty()) selection.is_known = true;
+    if (host.allowed.empty() && host.has_forbidden) selection.has_forbidden = true;
+    if (!host.failure.empty()) selection.failure = hosts[i].name + ": " + host.failure;
+    const bool may_have_address = !host.allowed.empty() || !host.failure.empty();
+    if (may_have_address) selection.usable.push_back(hosts[i]);
+  }
+  return selection;
+}
+
+// No host has an address that is known and may be used.
+NoExchanges ExchangeResolver::refusal_of(const Selection& selection, const std::string& name) {
+  if (!selection.failure.empty()) return wait_for_dns("addresses of hosts", selection.failure);
+  if (selection.is_ourselves) return *verdict_of(smtp::ExchangeVerdict::is_ourselves, name);
+  if (selection.has_forbidden) {
+    return {.reply = smtp::reply(550, {5, 4, 4},
                                  fmt::format("{} has only addresses to which this relay does not "
                                              "deliver (delivery.allow_networks)",
                                              name))};
   }
-  co_return ExchangeAnswer{std::unexpected(std::move(none)), until};
+  NoExchanges none = no_such_domain(fmt::format("{} has no address", name));
+  none.reply.enhanced = {5, 4, 4};
+  return none;
 }
 
 Task<void> ExchangeResolver::look_up_into(std::string host, const DeliverySettings& delivery,

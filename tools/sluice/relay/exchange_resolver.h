@@ -6,6 +6,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,18 @@ class ExchangeResolver {
     std::string failure = {};  // of the look-up; empty: it answered
     Instant until = Instant::far_future();
   };
+  // What of the hosts can be used.
+  struct Selection {
+    std::vector<smtp::ExchangeHost> usable = {};
+    bool is_known = false;       // of one at least an address is
+    bool has_forbidden = false;  // one has none but such as are not allowed
+    bool is_ourselves = false;   // one is this relay: those as good or worse are left out
+    std::string failure = {};    // of a look-up
+  };
+  static Selection select(const std::vector<smtp::ExchangeHost>& hosts,
+                          const std::vector<HostAddresses>& found,
+                          const std::function<bool(const IpAddress&)>& is_ours);
+  static NoExchanges refusal_of(const Selection& selection, const std::string& name);
   Task<HostAddresses> look_up_host(std::string host, const DeliverySettings& delivery);
   Task<void> look_up_into(std::string host, const DeliverySettings& delivery, HostAddresses& found);
   Task<Result<KnownDnsAnswer>> look_up(std::string name, DnsType type);

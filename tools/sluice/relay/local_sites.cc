@@ -15,9 +15,13 @@ constexpr Duration kIdleCheck = std::chrono::seconds(15);
 
 }  // namespace
 
-LocalSite* ShardDispatcher::local(std::size_t site) {
+LocalSite* ShardDispatcher::find_local(std::size_t site) const {
   const auto known = sites_.find(site);
-  if (known != sites_.end()) return known->second.get();
+  return known == sites_.end() ? nullptr : known->second.get();
+}
+
+LocalSite* ShardDispatcher::local(std::size_t site) {
+  if (LocalSite* const known = find_local(site)) return known;
   if (is_stopping_) return nullptr;
   auto planned = shared_->directory.find(site);
   if (!planned) return nullptr;
@@ -91,16 +95,17 @@ std::unique_ptr<SiteHome> ShardDispatcher::make_home(LocalSite& local) {
             });
           },
       .offer_room =
-          [this, site](std::size_t shard) {
-            tell(shard, [site](ShardDispatcher& there) {
-              if (LocalSite* const its = there.local(site)) its->delivery->offer_room();
+          [this, site](std::size_t shard, Helpers helpers) {
+            tell(shard, [site, helpers](ShardDispatcher& there) {
+              LocalSite* const its =
+                  helpers == Helpers::all ? there.local(site) : there.find_local(site);
+              if (its != nullptr) its->delivery->offer_room();
             });
           },
       .forget_wants =
           [this, site](std::size_t shard) {
             tell(shard, [site](ShardDispatcher& there) {
-              const auto its = there.sites_.find(site);
-              if (its != there.sites_.end()) its->second->delivery->forget_wants();
+              if (LocalSite* const its = there.find_local(site)) its->delivery->forget_wants();
             });
           },
       .expire = [&local](const auto& waiting) { local.delivery->expire(waiting); },

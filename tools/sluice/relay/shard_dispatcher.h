@@ -75,7 +75,9 @@ class ShardDispatcher final : public Dispatcher {
   template <class Act>
   void tell(std::size_t shard, Act act);
 
-  // Null: it has been forgotten, or the shard stops.
+  // Null: the shard has no part of it.
+  LocalSite* find_local(std::size_t site) const;
+  // Opened when it is not there. Null: it has been forgotten, or the shard stops.
   LocalSite* local(std::size_t site);
   LocalSite& open_site(std::size_t number, PlannedSite planned);
   PoolParts pool_parts(const PlannedSite& planned);

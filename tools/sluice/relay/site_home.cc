@@ -73,7 +73,9 @@ void SiteHome::serve() {
   if (!queue_.has_ready()) return stop_waiting();
   // The flag first, then the question: whoever frees a slot after this sees the flag.
   parts_.site.home_waits.store(true);
-  for (std::size_t shard = 0; shard < parts_.shards; ++shard) parts_.offer_room(shard);
+  const auto helpers =
+      queue_.ready_count() >= kHelpWantedFrom ? Helpers::all : Helpers::those_there;
+  for (std::size_t shard = 0; shard < parts_.shards; ++shard) parts_.offer_room(shard, helpers);
 }
 
 void SiteHome::grant() {

@@ -17,6 +17,13 @@
 
 namespace sluice::relay {
 
+// Shards that have no part of the site yet are asked to help from so many ready envelopes on: each
+// part costs memory, and its first message a connection.
+inline constexpr std::size_t kHelpWantedFrom = 100;
+
+// Whom the home asks for room.
+enum class Helpers : std::uint8_t { those_there, all };
+
 class SiteHome {
  public:
   struct Parts {
@@ -25,7 +32,7 @@ class SiteHome {
     std::size_t shards;  // of the process
     SiteQueue::IsHeld is_held;
     std::function<void(std::size_t shard, std::vector<QueuedRecord> granted)> grant;
-    std::function<void(std::size_t shard)> offer_room;
+    std::function<void(std::size_t shard, Helpers)> offer_room;
     std::function<void(std::size_t shard)> forget_wants;
     std::function<void(const spool::WaitingEnvelope&)> expire;
     std::function<void()> on_trouble;  // now and then while no host can be had, and mail waits

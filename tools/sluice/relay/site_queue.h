@@ -77,6 +77,7 @@ class SiteQueue {
   void release_parked(Instant now);
 
   bool has_ready() const { return !ready_.empty(); }
+  std::size_t ready_count() const { return ready_.size(); }
   bool has_parked() const { return !parked_.empty(); }
   std::size_t size() const { return ready_.size() + scheduled_.size() + parked_.size(); }
 
