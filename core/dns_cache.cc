@@ -16,10 +16,12 @@ std::size_t bytes_of(const DnsQuestion& question, const DnsAnswer* answer) {
   std::size_t bytes = kEntryBytes + 2 * question.name.size();
   if (answer == nullptr) return bytes;
   bytes += sizeof(DnsAnswer) + answer->name.size() + answer->addresses.size() * sizeof(IpAddress);
-  for (const MxRecord& record : answer->exchanges) bytes += sizeof(record) + record.exchange.size();
-  for (const std::string& text : answer->texts) bytes += sizeof(text) + text.size();
-  for (const TlsaRecord& record : answer->associations)
-    bytes += sizeof(record) + record.data.size();
+  for (const MxRecord& record : answer->exchanges)
+    bytes += sizeof(MxRecord) + record.exchange.size();
+  for (const std::string& text : answer->texts) bytes += sizeof(std::string) + text.size();
+  for (const TlsaRecord& record : answer->associations) {
+    bytes += sizeof(TlsaRecord) + record.data.size();
+  }
   return bytes;
 }
 
