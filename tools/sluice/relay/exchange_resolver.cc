@@ -244,6 +244,7 @@ Task<Result<std::vector<Endpoint>>> ExchangeResolver::addresses(std::string host
     co_return fail(ErrorCode::not_found, host + why);
   }
   std::vector<Endpoint> endpoints;
+  endpoints.reserve(found.allowed.size());
   for (const IpAddress& address : found.allowed) {
     endpoints.push_back(Endpoint{address, delivery.port});
   }

@@ -192,7 +192,7 @@ Task<void> ShardDispatcher::post(LocalSite& local) {
   auto returned = std::exchange(local.outgoing, {});
   const std::uint32_t wanted = std::exchange(local.wanted, 0);
   if (local.is(SiteKind::mx_route)) {
-    post_to_stages(local, std::move(returned));
+    post_to_stages(local, returned);
     co_return;
   }
   const std::size_t home = local.planned.site->home().value();
@@ -205,7 +205,8 @@ Task<void> ShardDispatcher::post(LocalSite& local) {
 }
 
 // Each domain has a home of its own.
-void ShardDispatcher::post_to_stages(LocalSite& local, std::vector<Returned> returned) {
+void ShardDispatcher::post_to_stages(const LocalSite& local,
+                                     const std::vector<Returned>& returned) {
   std::map<std::size_t, std::vector<Returned>> by_home;
   for (const Returned& one : returned) {
     by_home[owner_of(one.record.waiting).domain_home.value()].push_back(one);

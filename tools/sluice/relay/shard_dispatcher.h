@@ -70,7 +70,7 @@ class ShardDispatcher final : public Dispatcher {
   void give_back_from(const LocalSite& local, Returned returned);
   void post_soon(LocalSite& local);
   Task<void> post(LocalSite& local);
-  void post_to_stages(LocalSite& local, std::vector<Returned> returned);
+  void post_to_stages(const LocalSite& local, const std::vector<Returned>& returned);
   void rehome(LocalSite& local);
   template <class Act>
   void tell(std::size_t shard, Act act);
