@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -144,15 +143,15 @@ Result<std::string> name_in(Bytes reply, const RawRecord& record, std::size_t of
 }
 
 Result<IpAddress> address_of(const RawRecord& record, DnsType type) {
-  std::array<std::uint8_t, 16> bytes{};
   if (type == DnsType::a) {
     if (record.data.size() != 4) return malformed("an A record without four bytes");
-    bytes[10] = bytes[11] = 0xFF;  // IPv4 as mapped
-    std::ranges::copy(record.data, bytes.begin() + 12);
-  } else {
-    if (record.data.size() != bytes.size()) return malformed("an AAAA record without 16 bytes");
-    std::ranges::copy(record.data, bytes.begin());
+    std::uint32_t number = 0;
+    for (const std::uint8_t byte : record.data) number = number << 8 | byte;
+    return IpAddress::v4(number);
   }
+  std::array<std::uint8_t, 16> bytes{};
+  if (record.data.size() != bytes.size()) return malformed("an AAAA record without 16 bytes");
+  std::ranges::copy(record.data, bytes.begin());
   return IpAddress::from_bytes(bytes);
 }
 

@@ -1,6 +1,7 @@
 #include "core/resolver.h"
 
 #include <ares.h>
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/random.h>
@@ -181,13 +182,12 @@ std::vector<IpAddress> AresResolver::server_addresses() const {
   ares_addr_port_node* servers = nullptr;
   if (ares_get_servers_ports(channel_, &servers) != ARES_SUCCESS) return addresses;
   for (const auto* server = servers; server != nullptr; server = server->next) {
-    std::array<std::uint8_t, 16> bytes{};
     if (server->family == AF_INET) {
-      bytes[10] = bytes[11] = 0xFF;  // IPv4 as mapped
-      std::memcpy(bytes.data() + 12, &server->addr.addr4, 4);
-    } else {
-      std::memcpy(bytes.data(), &server->addr.addr6, bytes.size());
+      addresses.push_back(IpAddress::v4(ntohl(server->addr.addr4.s_addr)));
+      continue;
     }
+    std::array<std::uint8_t, 16> bytes{};
+    std::memcpy(bytes.data(), &server->addr.addr6, bytes.size());
     addresses.push_back(IpAddress::from_bytes(bytes));
   }
   ares_free_data(servers);

@@ -14,6 +14,10 @@ constexpr bool is_letter(char c) { return to_lower(c) >= 'a' && to_lower(c) <= '
 
 constexpr bool is_visible(char c) { return c > ' ' && c <= '~'; }
 
+constexpr bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, to_lower, to_lower);
 }

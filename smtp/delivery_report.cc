@@ -22,10 +22,6 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 std::string_view name_of(ReportedAction action) {
   return action == ReportedAction::failed ? "failed" : "relayed";
 }

@@ -187,8 +187,7 @@ constexpr auto kRouteKeys = std::tuple{
         "\"*\" for all; the most specific pattern wins."),
     key("tenants", &RouteSettings::tenants,
         "Only mail of these tenants takes the route. Of routes with one pattern, one that names "
-        "the "
-        "tenant wins, then one that names the class, then the first.")
+        "the tenant wins, then one that names the class, then the first.")
         .unset("of everybody"),
     key("classes", &RouteSettings::classes,
         "Only mail of these classes takes the route; dsn is that of the relay's own notifications.")
@@ -298,8 +297,7 @@ constexpr auto kDeliveryKeys = std::tuple{
         "smart_hosts to each set of hosts that DNS names; unless the route says otherwise."),
     key("pipeline_depth", &DeliverySettings::pipeline_depth, range(1, 64),
         "Messages sent ahead of their replies on one connection, at most. To hosts that DNS names "
-        "it "
-        "begins at 1 and grows with each message that goes well."),
+        "it begins at 1 and grows with each message that goes well."),
     key("messages_per_connection", &DeliverySettings::messages_per_connection, range(0, 1'000'000),
         "Messages after which a connection is closed; 0: as many as the host's LIMITS allow."),
     table("timeouts", &DeliverySettings::timeouts, kTimeoutKeys,

@@ -38,10 +38,6 @@ std::string text_of(const ByteChain& chain, std::size_t bytes_max) {
   return text;
 }
 
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 }  // namespace
 
 DsnLimits::DsnLimits(const Rate& rate)
@@ -193,8 +189,8 @@ Task<Result<void>> DsnSender::store(const LoadedEnvelope& envelope,
       .id = id,
       .metadata = {.reverse_path = {},
                    .trace_header = {},
-                   .body_type =
-                       is_ascii(text) ? smtp::BodyType::seven_bit : smtp::BodyType::eight_bit_mime,
+                   .body_type = smtp::is_ascii(text) ? smtp::BodyType::seven_bit
+                                                     : smtp::BodyType::eight_bit_mime,
                    .received = report.time,
                    .client = {},
                    .unknown = {}},

@@ -24,6 +24,12 @@ Duration expiry_of(const RelayConfig& config, MessageClass klass) {
   return config.retries[static_cast<std::size_t>(klass)].expire;
 }
 
+// The name of his tenant, for as long as he is there; empty: he has none.
+std::string_view tenant_of(const std::optional<Submitter>& submitter) {
+  if (!submitter || submitter->tenant == nullptr) return {};
+  return submitter->tenant->settings.name;
+}
+
 spool::Space space_of(MessageClass klass) {
   return klass == MessageClass::transactional ? spool::Space::reserved : spool::Space::ordinary;
 }
@@ -144,10 +150,7 @@ Reply Reception::answer_recipient(const smtp::RecipientCommand& command) {
   if (!may_relay()) return denied();
   if (auto refusal = check_submitter()) return *std::move(refusal);
   if (recipient.domain.empty()) return no_local_delivery(recipient);
-  const bool has_tenant = submitter_ && submitter_->tenant != nullptr;
-  const std::string_view tenant =
-      has_tenant ? std::string_view(submitter_->tenant->settings.name) : std::string_view();
-  if (!policy_->has_route(recipient.domain_lower(), tenant)) {
+  if (!policy_->has_route(recipient.domain_lower(), tenant_of(submitter_))) {
     return recipient.domain.starts_with('[') ? literal_recipient() : no_route(recipient);
   }
   if (auto refusal = take_recipient(command)) return *std::move(refusal);
@@ -313,7 +316,7 @@ HandoverFacts Reception::facts_of(const Transaction& transaction, WallTime now) 
                        .klass = granted.klass,
                        .now = now,
                        .expiry = now + time,
-                       .tenant = has_tenant ? submitter->tenant->settings.name : std::string()};
+                       .tenant = std::string(tenant_of(submitter))};
 }
 
 void Reception::count_accepted(const Transaction& transaction, std::uint64_t bytes) {
